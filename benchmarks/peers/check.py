@@ -1,0 +1,89 @@
+"""The judge: cost, violation and lower bound from the arrays alone, straight from the definitions.
+
+Shares no code with equiload nor with the linear programs that the peers get.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from .instance import Instance
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What an allocation really costs and by how much it breaks the rules."""
+
+    objective: float  # USD
+    violation: float  # worst broken row, MWh over max(1, its right-hand side)
+    violation_mwh: float  # worst broken row, MWh
+
+
+def site_load(instance: Instance, allocation: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return y[t, i] = sum over the arcs into i of k x[t - s, a]."""
+    load = np.zeros_like(instance.price)
+    for delay in np.unique(instance.delay):
+        arcs = np.flatnonzero(instance.delay == delay)
+        served = allocation[: instance.slots - delay, arcs] * instance.energy[arcs]
+        np.add.at(load[delay:].T, instance.site[arcs], served.T)
+    return load
+
+
+def judge(instance: Instance, allocation: NDArray[np.float64]) -> Verdict:
+    """Recompute objective and violations of an allocation (T, A)."""
+    load = site_load(instance, allocation)
+    served = np.zeros_like(instance.demand)
+    np.add.at(served.T, instance.gateway, allocation.T)
+    past = np.arange(instance.slots)[:, None] + instance.delay >= instance.slots
+
+    objective = float((allocation * instance.cost).sum() + (load * instance.price).sum())
+    for footprint in instance.footprints:
+        total = footprint.history.copy()
+        np.add.at(total, footprint.region, (footprint.values * load).sum(axis=0))
+        burden = footprint.sensitivity * total
+        objective += footprint.weight * float(
+            burden.max() if footprint.kind == "max" else burden.sum()
+        )
+
+    bounded = np.isfinite(instance.capacity)
+    broken = [
+        (np.abs(served - instance.demand), instance.demand),
+        ((load - instance.capacity)[bounded], instance.capacity[bounded]),
+        (np.maximum(-allocation, np.where(past, np.abs(allocation), 0.0)), 0.0),
+    ]
+    return Verdict(
+        objective,
+        max(float(np.max(by / np.maximum(1.0, scale), initial=0.0)) for by, scale in broken),
+        max(float(np.max(by, initial=0.0)) for by, _ in broken),
+    )
+
+
+def lower_bound(
+    instance: Instance, capacity_price: NDArray[np.float64], equity: list[NDArray[np.float64]]
+) -> float:
+    """Return a lower bound on the optimum: valid for every price once these are made admissible."""
+    u = np.where(np.isfinite(instance.capacity), np.maximum(capacity_price, 0.0), 0.0)
+    marginal = instance.price + u
+    bound = -float((u * np.where(u > 0, instance.capacity, 0.0)).sum())
+    for footprint, price in zip(instance.footprints, equity, strict=True):
+        unit = footprint.weight * footprint.sensitivity
+        theta = np.ones_like(unit)
+        if footprint.kind == "max":
+            theta = np.divide(np.maximum(price, 0.0), unit, out=np.zeros_like(unit), where=unit > 0)
+            theta /= max(1.0, theta.sum())
+        marginal = marginal + (unit * theta)[footprint.region] * footprint.values
+        bound += float((unit * theta * footprint.history).sum())
+
+    best = np.full_like(instance.demand, np.inf)
+    for delay in np.unique(instance.delay):
+        arcs = np.flatnonzero(instance.delay == delay)
+        worth = instance.cost[arcs] + instance.energy[arcs] * marginal[delay:, instance.site[arcs]]
+        np.minimum.at(best[: instance.slots - delay].T, instance.gateway[arcs], worth.T)
+    needed = instance.demand > 0
+    return bound + float((instance.demand[needed] * best[needed]).sum())

@@ -1,0 +1,29 @@
+// A problem with the arrays that it is a view of.
+#pragma once
+
+#include <optional>
+
+#include "arrays.hpp"
+
+namespace equiload::python {
+
+struct BoundFootprint {
+    Doubles values, history, sensitivity;
+    std::optional<Doubles> limit;
+    Ints region;
+    EquityKind kind;
+    double weight, parameter;
+
+    Footprint view(std::size_t slots, std::size_t sites) const;
+};
+
+struct BoundProblem {
+    Doubles demand, capacity, price;
+    std::optional<Doubles> quadratic;
+    Ints gateway, site, delay;
+    Doubles energy, cost;
+    std::vector<BoundFootprint> footprints;
+    Problem view;
+};
+
+}  // namespace equiload::python

@@ -1,0 +1,95 @@
+#include "bound_problem.hpp"
+#include "registers.hpp"
+
+namespace equiload::python {
+
+namespace {
+
+EquityKind kind_named(const std::string& name) {
+    if (name == "none") return EquityKind::none;
+    if (name == "max") return EquityKind::max;
+    if (name == "sum") return EquityKind::sum;
+    throw std::invalid_argument("there is no equity function named " + name);
+}
+
+template <class Array>
+auto span_of(const Array& array) {
+    return std::span(array.data(), static_cast<std::size_t>(array.size()));
+}
+
+// (T, N), or (1, N) for every slot.
+Field field_of(const Doubles& array, std::size_t slots, std::size_t items, const char* name) {
+    const auto n = static_cast<py::ssize_t>(items);
+    const bool constant = array.ndim() == 2 && array.shape(0) == 1;
+    require_shape(array, {constant ? 1 : static_cast<py::ssize_t>(slots), n}, name);
+    return {array.data(), constant ? 0 : items};
+}
+
+BoundProblem make(const Doubles& demand, const Doubles& capacity, const Doubles& price,
+                  const std::optional<Doubles>& quadratic, const Ints& gateway, const Ints& site,
+                  const Ints& delay, const Doubles& energy, const Doubles& cost,
+                  const std::vector<BoundFootprint>& footprints, std::optional<double> shed_cost) {
+    BoundProblem bound{demand, capacity, price, quadratic,  gateway, site,
+                       delay,  energy,   cost,  footprints, {}};
+    if (demand.ndim() != 2 || capacity.ndim() != 2)
+        throw std::invalid_argument("demand and capacity need two axes");
+    Problem& p = bound.view;
+    p.slots = static_cast<std::size_t>(demand.shape(0));
+    p.gateways = static_cast<std::size_t>(demand.shape(1));
+    p.sites = static_cast<std::size_t>(capacity.shape(1));
+    p.arcs = static_cast<std::size_t>(gateway.size());
+    for (const py::array* array :
+         std::initializer_list<const py::array*>{&gateway, &site, &delay, &energy, &cost})
+        require_shape(*array, {static_cast<py::ssize_t>(p.arcs)}, "an arc array");
+    p.demand = field_of(demand, p.slots, p.gateways, "demand");
+    p.demand.stride = p.gateways;
+    p.capacity = field_of(capacity, p.slots, p.sites, "capacity");
+    p.price = field_of(price, p.slots, p.sites, "price");
+    if (quadratic) p.quadratic = field_of(*quadratic, p.slots, p.sites, "quadratic");
+    p.arc_gateway = span_of(gateway), p.arc_site = span_of(site), p.arc_delay = span_of(delay);
+    p.arc_energy = span_of(energy), p.arc_cost = span_of(cost);
+    for (std::size_t a = 0; a < p.arcs; ++a)
+        if (p.arc_gateway[a] < 0 || static_cast<std::size_t>(p.arc_gateway[a]) >= p.gateways ||
+            p.arc_site[a] < 0 || static_cast<std::size_t>(p.arc_site[a]) >= p.sites || p.arc_delay[a] < 0)
+            throw std::invalid_argument("arc " + std::to_string(a) + " points outside the problem");
+    for (const BoundFootprint& footprint : bound.footprints)
+        p.footprints.push_back(footprint.view(p.slots, p.sites));
+    if (shed_cost) p.shed_cost = *shed_cost;
+    return bound;
+}
+
+}  // namespace
+
+Footprint BoundFootprint::view(std::size_t slots, std::size_t sites) const {
+    require_shape(region, {static_cast<py::ssize_t>(sites)}, "region");
+    require_shape(sensitivity, {history.size()}, "sensitivity");
+    for (py::ssize_t i = 0; i < region.size(); ++i)
+        if (region.data()[i] < 0 || region.data()[i] >= history.size())
+            throw std::invalid_argument("a site's region does not exist");
+    return {field_of(values, slots, sites, "footprint"),
+            span_of(region),
+            span_of(history),
+            span_of(sensitivity),
+            kind,
+            weight,
+            parameter,
+            limit ? span_of(*limit) : std::span<const double>()};
+}
+
+void register_problem(py::module_& module) {
+    py::class_<BoundFootprint>(module, "Footprint")
+        .def(py::init([](const Doubles& values, const Ints& region, const Doubles& history,
+                         const Doubles& sensitivity, const std::string& kind, double weight, double parameter,
+                         const std::optional<Doubles>& limit) {
+                 return BoundFootprint{values, history,          sensitivity, limit,
+                                       region, kind_named(kind), weight,      parameter};
+             }),
+             py::arg("values"), py::arg("region"), py::arg("history"), py::arg("sensitivity"),
+             py::arg("kind"), py::arg("weight"), py::arg("parameter") = 0.0, py::arg("limit") = py::none());
+    py::class_<BoundProblem>(module, "Problem")
+        .def(py::init(&make), py::arg("demand"), py::arg("capacity"), py::arg("price"), py::arg("quadratic"),
+             py::arg("gateway"), py::arg("site"), py::arg("delay"), py::arg("energy"), py::arg("cost"),
+             py::arg("footprints"), py::arg("shed_cost") = py::none());
+}
+
+}  // namespace equiload::python

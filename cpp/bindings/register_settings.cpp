@@ -1,0 +1,46 @@
+#include "equiload/settings.hpp"
+
+#include <pybind11/stl.h>
+
+#include "equiload/algorithm/steps.hpp"
+#include "registers.hpp"
+
+namespace equiload::python {
+
+namespace py = pybind11;
+
+namespace {
+
+// Keyword arguments set attributes of the same name: the defaults stand in C++ alone.
+template <class T>
+T from_keywords(const py::kwargs& keywords) {
+    py::object made = py::cast(T{});
+    for (const auto& [name, value] : keywords) py::setattr(made, name, value);
+    return made.cast<T>();
+}
+
+}  // namespace
+
+void register_settings(py::module_& module) {
+    py::class_<Settings>(module, "Settings")
+        .def(py::init(&from_keywords<Settings>))
+        .def_readwrite("tol", &Settings::tol)
+        .def_readwrite("max_iterations", &Settings::max_iterations)
+        .def_readwrite("time_limit", &Settings::time_limit)
+        .def_readwrite("threads", &Settings::threads)
+        .def_readwrite("device", &Settings::device)
+        .def_readwrite("instructions", &Settings::instructions);
+    py::class_<Tuning>(module, "Tuning")
+        .def(py::init(&from_keywords<Tuning>))
+        .def_readwrite("sufficient", &Tuning::sufficient)
+        .def_readwrite("necessary", &Tuning::necessary)
+        .def_readwrite("artificial", &Tuning::artificial)
+        .def_readwrite("money_exponent", &Tuning::money_exponent)
+        .def_readwrite("distance_exponent", &Tuning::distance_exponent)
+        .def_readwrite("clip", &Tuning::clip)
+        .def_readwrite("curvature_floor", &Tuning::curvature_floor)
+        .def_readwrite("decide_every", &Tuning::decide_every)
+        .def_readwrite("inner_steps", &Tuning::inner_steps);
+}
+
+}  // namespace equiload::python

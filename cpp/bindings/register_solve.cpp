@@ -1,0 +1,87 @@
+#include <pybind11/functional.h>
+
+#include "bound_problem.hpp"
+#include "bound_result.hpp"
+#include "equiload/build_info.hpp"
+#include "equiload/solver.hpp"
+#include "registers.hpp"
+
+namespace equiload::python {
+
+namespace {
+
+// A solution of before, by the attributes that it has in common with a result.
+WarmStart warm_start_from(const py::object& from, const Problem& p, std::vector<py::object>& keep) {
+    WarmStart start;
+    if (from.is_none()) return start;
+    const auto array = [&](const char* name, std::size_t columns) -> const double* {
+        const py::object value = from.attr(name);
+        if (value.is_none()) return nullptr;
+        const auto values = value.cast<Doubles>();
+        require_shape(values, {static_cast<py::ssize_t>(p.slots), static_cast<py::ssize_t>(columns)}, name);
+        keep.push_back(values);
+        return values.data();
+    };
+    start.allocation = array("allocation", p.arcs);
+    start.shed = p.may_shed() ? array("shed", p.gateways) : nullptr;
+    start.energy = array("energy_prices", p.sites);
+    start.equity = from.attr("equity_prices").cast<std::vector<std::vector<double>>>();
+    if (start.equity.size() != p.footprints.size())
+        throw std::invalid_argument("warm_start has another number of footprints");
+    for (std::size_t r = 0; r < p.footprints.size(); ++r)
+        if (start.equity[r].size() != p.footprints[r].regions())
+            throw std::invalid_argument("warm_start has another number of regions");
+    return start;
+}
+
+// Ctrl-C stops the solve with the best answer so far. Other threads never see signals.
+bool interrupted() {
+    const py::gil_scoped_acquire gil;
+    if (PyErr_CheckSignals() == 0) return false;
+    PyErr_Clear();
+    return true;
+}
+
+BoundResult run(const BoundProblem& problem, const Settings& settings, const py::object& warm_start,
+                const Callback& callback, const Tuning& tuning) {
+    std::vector<py::object> keep;
+    const WarmStart start = warm_start_from(warm_start, problem.view, keep);
+    Solution solution;
+    {
+        const py::gil_scoped_release release;
+        solution = solve(problem.view, settings, start, {callback, interrupted}, tuning);
+    }
+    return bind_result(std::move(solution), problem.view);
+}
+
+std::optional<py::dict> cuda_details() {
+    const CudaInfo info = cuda_info();
+    if (!info.built) return std::nullopt;
+    py::dict d;
+    d["toolkit"] = info.toolkit;
+    d["targets"] = info.targets;
+    d["devices"] = info.devices;
+    d["reason"] = info.reason;
+    return d;
+}
+
+}  // namespace
+
+void register_solve(py::module_& module) {
+    module.def("solve", &run, py::arg("problem"), py::arg("settings"), py::arg("warm_start") = py::none(),
+               py::arg("callback") = nullptr, py::arg("tuning") = Tuning{});
+    module.def("build_info", [] {
+        const BuildInfo info = build_info();
+        py::dict d;
+        d["version"] = info.version;
+        d["backends"] = info.backends;
+        d["vector"] = info.vector;
+        d["vectors"] = info.vectors;
+        d["lanes"] = info.lanes;
+        d["cuda"] = cuda_details();
+        d["compiler"] = info.compiler;
+        return d;
+    });
+}
+
+}  // namespace equiload::python

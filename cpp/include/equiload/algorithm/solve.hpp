@@ -1,0 +1,122 @@
+// The main loop, over any back end.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+
+#include "../backend.hpp"
+#include "../repair.hpp"
+#include "certificate.hpp"
+#include "equity_prox.hpp"
+#include "termination.hpp"
+
+namespace equiload {
+
+// The best allocation and the best bound seen; they need not come from the same iterate.
+struct Incumbent {
+    std::vector<double> allocation;
+    double objective = std::numeric_limits<double>::infinity();
+    Prices prices;
+    double lower_bound = -std::numeric_limits<double>::infinity();
+};
+
+// Turns candidates into certified answers.
+class Examiner {
+ public:
+    Examiner(const Problem& problem, const Repair& repair, double constant, Team& team)
+        : problem_(problem), repair_(repair), constant_(constant), team_(team) {}
+
+    // Bound of (v, lambda), objective of the repaired x; keeps what is better. Both arguments are used up.
+    void examine(std::vector<double>& x, Prices& prices, double tol) {
+        consider_prices(prices);
+        if (std::isinf(best.objective)) ray = infeasibility_ray(problem_, prices.capacity, team_);
+        if (!ray.empty()) return;
+        Evaluation as_is = evaluate(problem_, x.data(), nullptr, team_);
+        if (hopeless(as_is, prices, tol)) return;
+        if (!repair_.run(x.data(), prices.energy.data(), team_).feasible) return;
+        consider_allocation(x);
+    }
+
+    void consider_prices(Prices& prices) {
+        complete_prices(problem_, prices, team_);
+        const double bound = lower_bound(problem_, prices, team_) + constant_;
+        if (!(bound > best.lower_bound)) return;
+        best.lower_bound = bound;
+        best.prices = prices;
+    }
+
+    void consider_allocation(std::vector<double>& x) {
+        const double objective = evaluate(problem_, x.data(), nullptr, team_).breakdown.total() + constant_;
+        if (!(objective < best.objective)) return;
+        best.objective = objective;
+        best.allocation.swap(x);
+    }
+
+    Incumbent best;
+    std::vector<double> ray;  // capacity prices that prove that no allocation exists, once found
+
+ private:
+    // Repairing costs several iterations: not worth it while the overload alone, at its prices, exceeds the
+    // gap that is asked for many times and a better answer is known.
+    bool hopeless(const Evaluation& as_is, const Prices& prices, double tol) const {
+        double overload = 0;
+        for (std::size_t t = 0; t < problem_.slots; ++t)
+            for (std::size_t i = 0; i < problem_.sites; ++i) {
+                const double excess = as_is.site_load[t * problem_.sites + i] - problem_.capacity.row(t)[i];
+                if (excess > 0) overload += excess * prices.capacity[t * problem_.sites + i];
+            }
+        const double objective = as_is.breakdown.total() + constant_;
+        const double scale = std::max(1.0, std::abs(objective));
+        return objective + overload - best.lower_bound > 30 * tol * scale &&
+               objective + overload > best.objective - 0.3 * (best.objective - best.lower_bound);
+    }
+
+    const Problem& problem_;
+    const Repair& repair_;
+    double constant_;
+    Team& team_;
+};
+
+// Checks at 32, then every tenth of the iterations done: their cost stays a fraction, and no clock decides
+// them.
+inline std::int64_t next_check(std::int64_t iteration) {
+    return std::max(iteration + 16, iteration + iteration / 8);
+}
+
+template <Backend B, class Watch>
+Status iterate_to_tolerance(B& backend, EquityProx& equity, Examiner& examiner, const Criteria& criteria,
+                            const Tuning& tuning, const Problem& problem, Watch&& watch, Statistics& now) {
+    std::vector<double> x(problem.slots * problem.arcs);
+    Prices prices;
+    prices.energy.resize(problem.slots * problem.sites);
+    std::int64_t check = 32;
+
+    equity.step(backend.begin(equity.site_prices()));
+    for (;;) {
+        const std::int64_t k = ++now.iterations;
+        const bool last = k >= criteria.max_iterations || watch(now, false);
+        Pass pass;
+        pass.decide = k % tuning.decide_every == 0;
+        pass.measure = (k + 1) % tuning.decide_every == 0;
+        pass.keep = k >= check || last;
+        pass.iteration = static_cast<double>(k);
+        equity.step(backend.iterate(equity.site_prices(), pass));
+        for (int inner = 0; inner < tuning.inner_steps; ++inner)
+            equity.step(backend.burden(equity.site_prices()));
+        if (!pass.keep) continue;
+
+        check = next_check(k);
+        backend.candidate(equity.site_prices(), x.data(), prices.energy.data());
+        prices.equity = equity.region_prices();
+        examiner.examine(x, prices, criteria.tol);
+        if (!examiner.ray.empty()) return Status::infeasible;
+        x.resize(problem.slots * problem.arcs);
+        now.objective = examiner.best.objective;
+        now.lower_bound = examiner.best.lower_bound;
+        watch(now, true);
+        if (const auto status = termination(criteria, now)) return *status;
+        if (last) return Status::feasible;
+    }
+}
+
+}  // namespace equiload

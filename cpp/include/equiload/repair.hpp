@@ -1,0 +1,48 @@
+// Turns an allocation that serves all demand into one that keeps every capacity as well.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "problem.hpp"
+#include "team.hpp"
+
+namespace equiload {
+
+struct RepairOutcome {
+    bool feasible = true;  // every load <= capacity (1 + 1e-9)
+    std::vector<std::size_t>
+        cut;  // cells (slot * sites + site) that the work of the first failing slot cannot leave
+};
+
+// Moves work from over-full cells along the cheapest residual paths at energy prices v (T, I): cell ->
+// gateway that uses it -> another of the gateway's arcs -> cell, until one has room. In place.
+class Repair {
+ public:
+    explicit Repair(const Problem& problem);
+
+    RepairOutcome run(double* allocation, const double* v, Team& team) const;
+
+    // A first plan: each gateway fills its cheapest arcs (cost and price) that still have room; what is left
+    // goes to the cheapest arc and is then repaired.
+    RepairOutcome plan(double* allocation, const double* v, Team& team) const;
+
+    // Does each unit of work have an arc that ends within the horizon? The slots and gateways where it has
+    // none.
+    std::vector<std::size_t> stranded() const;
+
+    // Projects small errors away: x >= 0, nothing on arcs that end past the horizon, each row sums to its
+    // demand.
+    void serve(double* allocation, Team& team) const;
+
+ private:
+    class Window;
+
+    RepairOutcome over_windows(double* allocation, const double* v, Team& team, bool fill) const;
+
+    const Problem& problem_;
+    Grouping by_gateway_, by_site_;
+    std::size_t horizon_;  // slots of a window: one, or all when arcs are delayed
+};
+
+}  // namespace equiload

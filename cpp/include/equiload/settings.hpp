@@ -1,0 +1,21 @@
+// Every setting with its default, unit and range in its own line; one validator.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <string>
+
+namespace equiload {
+
+struct Settings {
+    double tol = 1e-6;                                            // certified relative gap asked for, >= 0
+    std::int64_t max_iterations = 1'000'000;                      // >= 1
+    double time_limit = std::numeric_limits<double>::infinity();  // seconds, > 0
+    int threads = 0;                                              // 0: every core that the process may use
+    std::string device = "auto";                                  // auto | cpu | reference | cuda
+    std::string instructions = "auto";  // auto | baseline | avx2 | avx512 (CPU back end)
+
+    void validate() const;  // throws std::invalid_argument naming the field
+};
+
+}  // namespace equiload

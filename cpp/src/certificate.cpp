@@ -1,0 +1,208 @@
+#include "equiload/algorithm/certificate.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "equiload/equity.hpp"
+
+namespace equiload {
+
+namespace {
+
+// Sums that threads share are formed slot by slot and added in the order of the slots: same bits for any
+// team.
+double ordered_sum(const std::vector<double>& parts) {
+    double sum = 0;
+    for (double part : parts) sum += part;
+    return sum;
+}
+
+// c0 = p + sum_r lambda_r f_r for the sites of one slot.
+void site_costs(const Problem& p, const std::vector<std::vector<double>>& equity, std::size_t slot,
+                double* cost) {
+    std::copy_n(p.price.row(slot), p.sites, cost);
+    for (std::size_t r = 0; r < p.footprints.size(); ++r) {
+        if (r >= equity.size() || equity[r].empty()) continue;
+        const Footprint& footprint = p.footprints[r];
+        const double* f = footprint.values.row(slot);
+        for (std::size_t i = 0; i < p.sites; ++i)
+            cost[i] += equity[r][static_cast<std::size_t>(footprint.region[i])] * f[i];
+    }
+}
+
+}  // namespace
+
+double relative_gap(double objective, double lower_bound) {
+    return (objective - lower_bound) / std::max(1.0, std::abs(objective));
+}
+
+Evaluation evaluate(const Problem& p, const double* allocation, const double* shed, Team& team) {
+    Evaluation result;
+    result.site_load.assign(p.slots * p.sites, 0.0);
+    std::vector<double> arc(p.slots), energy(p.slots), quadratic(p.slots), dropped(p.slots);
+    double* const load = result.site_load.data();
+    const bool together = p.max_delay() > 0;  // a slot then loads later slots: one member adds in order
+    const auto add_loads = [&](std::size_t begin, std::size_t end) {
+        for (std::size_t t = begin; t < end; ++t) {
+            double cost = 0;
+            for (std::size_t a = 0; a < p.arcs; ++a) {
+                const double x = allocation[t * p.arcs + a];
+                if (x == 0) continue;
+                cost += p.arc_cost[a] * x;
+                const std::size_t at = t + static_cast<std::size_t>(p.arc_delay[a]);
+                load[at * p.sites + static_cast<std::size_t>(p.arc_site[a])] += p.arc_energy[a] * x;
+            }
+            arc[t] = cost;
+            if (shed)
+                for (std::size_t j = 0; j < p.gateways; ++j)
+                    dropped[t] += p.shed_cost * shed[t * p.gateways + j];
+        }
+    };
+    if (together)
+        add_loads(0, p.slots);
+    else
+        team.split(p.slots, [&](std::size_t begin, std::size_t end, int) { add_loads(begin, end); });
+
+    const std::size_t footprints = p.footprints.size();
+    std::vector<std::vector<double>> burden(footprints);  // (T, G) would be large: sum per site first
+    for (auto& b : burden) b.assign(p.sites, 0.0);
+    team.split(p.slots, [&](std::size_t begin, std::size_t end, int) {
+        for (std::size_t t = begin; t < end; ++t)
+            for (std::size_t i = 0; i < p.sites; ++i) {
+                const double y = load[t * p.sites + i];
+                energy[t] += p.price.row(t)[i] * y;
+                quadratic[t] += 0.5 * p.quadratic_at(t, i) * y * y;
+            }
+    });
+    team.split(p.sites, [&](std::size_t begin, std::size_t end, int) {
+        for (std::size_t r = 0; r < footprints; ++r)
+            for (std::size_t t = 0; t < p.slots; ++t)
+                for (std::size_t i = begin; i < end; ++i)
+                    burden[r][i] += p.footprints[r].values.row(t)[i] * load[t * p.sites + i];
+    });
+    for (std::size_t r = 0; r < footprints; ++r) {
+        const Footprint& footprint = p.footprints[r];
+        result.totals.emplace_back(footprint.history.begin(), footprint.history.end());
+        for (std::size_t i = 0; i < p.sites; ++i)
+            result.totals[r][static_cast<std::size_t>(footprint.region[i])] += burden[r][i];
+    }
+    result.breakdown.arc = ordered_sum(arc);
+    result.breakdown.energy = ordered_sum(energy);
+    result.breakdown.quadratic = ordered_sum(quadratic);
+    result.breakdown.shed = ordered_sum(dropped);
+    equity_cost(p, result.totals, result.breakdown.equity);
+    return result;
+}
+
+double equity_cost(const Problem& p, const std::vector<std::vector<double>>& totals,
+                   std::vector<double>& terms) {
+    terms.assign(p.footprints.size(), 0.0);
+    for (std::size_t r = 0; r < p.footprints.size(); ++r) {
+        const Footprint& footprint = p.footprints[r];
+        if (footprint.kind == EquityKind::none) continue;
+        std::vector<double> weighted(totals[r]);
+        for (std::size_t g = 0; g < weighted.size(); ++g) weighted[g] *= footprint.sensitivity[g];
+        terms[r] = make_equity(footprint)->value(weighted);
+    }
+    return ordered_sum(terms);
+}
+
+void complete_prices(const Problem& p, Prices& prices, Team& team) {
+    prices.capacity.resize(p.slots * p.sites);
+    team.split(p.slots, [&](std::size_t begin, std::size_t end, int) {
+        std::vector<double> cost(p.sites);
+        for (std::size_t t = begin; t < end; ++t) {
+            site_costs(p, prices.equity, t, cost.data());
+            const double* capacity = p.capacity.row(t);
+            for (std::size_t i = 0; i < p.sites; ++i) {
+                double& v = prices.energy[t * p.sites + i];
+                double& u = prices.capacity[t * p.sites + i];
+                const double q = p.quadratic_at(t, i);
+                const double excess = v - cost[i];
+                if (q > 0) {
+                    u = std::isinf(capacity[i]) ? 0.0 : std::max(0.0, excess - q * capacity[i]);
+                    v = std::max(v, cost[i]);
+                } else {
+                    u = std::isinf(capacity[i]) ? 0.0 : std::max(0.0, excess);
+                    v = cost[i] + u;
+                }
+            }
+        }
+    });
+}
+
+double lower_bound(const Problem& p, const Prices& prices, Team& team) {
+    std::vector<double> parts(p.slots);
+    team.split(p.slots, [&](std::size_t begin, std::size_t end, int) {
+        std::vector<double> cost(p.sites), least(p.gateways);
+        for (std::size_t t = begin; t < end; ++t) {
+            std::fill(least.begin(), least.end(), p.shed_cost);
+            for (std::size_t a = 0; a < p.arcs; ++a) {
+                const std::size_t at = t + static_cast<std::size_t>(p.arc_delay[a]);
+                if (at >= p.slots) continue;
+                double& best = least[static_cast<std::size_t>(p.arc_gateway[a])];
+                const double v = prices.energy[at * p.sites + static_cast<std::size_t>(p.arc_site[a])];
+                best = std::min(best, p.arc_cost[a] + p.arc_energy[a] * v);
+            }
+            double sum = 0;
+            for (std::size_t j = 0; j < p.gateways; ++j)
+                if (const double d = p.demand.row(t)[j]; d > 0) sum += d * least[j];
+            site_costs(p, prices.equity, t, cost.data());
+            for (std::size_t i = 0; i < p.sites; ++i) {
+                const double u = prices.capacity[t * p.sites + i], q = p.quadratic_at(t, i);
+                if (u > 0) sum -= u * p.capacity.row(t)[i];
+                const double excess = q > 0 ? prices.energy[t * p.sites + i] - cost[i] - u : 0.0;
+                if (excess > 0) sum -= excess * excess / (2 * q);
+            }
+            parts[t] = sum;
+        }
+    });
+    double bound = ordered_sum(parts);
+    for (std::size_t r = 0; r < p.footprints.size() && r < prices.equity.size(); ++r)
+        for (std::size_t g = 0; g < prices.equity[r].size(); ++g)
+            bound += prices.equity[r][g] * p.footprints[r].history[g];
+    return bound;
+}
+
+std::vector<Shortfall> shortfalls(const Problem& p, const double* u, Team& team) {
+    std::vector<Shortfall> result(p.slots);
+    team.split(p.slots, [&](std::size_t begin, std::size_t end, int) {
+        std::vector<double> least(p.gateways);
+        for (std::size_t t = begin; t < end; ++t) {
+            std::fill(least.begin(), least.end(), std::numeric_limits<double>::infinity());
+            for (std::size_t a = 0; a < p.arcs; ++a) {
+                const std::size_t at = t + static_cast<std::size_t>(p.arc_delay[a]);
+                if (at >= p.slots) continue;
+                double& best = least[static_cast<std::size_t>(p.arc_gateway[a])];
+                best = std::min(best,
+                                p.arc_energy[a] * u[at * p.sites + static_cast<std::size_t>(p.arc_site[a])]);
+            }
+            for (std::size_t j = 0; j < p.gateways; ++j)
+                if (const double d = p.demand.row(t)[j]; d > 0) result[t].needed += d * least[j];
+            for (std::size_t i = 0; i < p.sites; ++i)
+                if (const double price = u[t * p.sites + i]; price > 0)
+                    result[t].available += price * p.capacity.row(t)[i];
+        }
+    });
+    return result;
+}
+
+std::vector<double> infeasibility_ray(const Problem& p, const std::vector<double>& u, Team& team) {
+    const std::vector<Shortfall> by_slot = shortfalls(p, u.data(), team);
+    if (p.max_delay() > 0) {
+        Shortfall sum;
+        for (const Shortfall& s : by_slot) sum.needed += s.needed, sum.available += s.available;
+        return sum.proven() ? u : std::vector<double>();
+    }
+    std::size_t worst = 0;
+    for (std::size_t t = 1; t < p.slots; ++t)
+        if (by_slot[t].excess() > by_slot[worst].excess()) worst = t;
+    if (!by_slot[worst].proven()) return {};
+    std::vector<double> ray(u.size(), 0.0);
+    std::copy_n(u.begin() + static_cast<std::ptrdiff_t>(worst * p.sites), p.sites,
+                ray.begin() + static_cast<std::ptrdiff_t>(worst * p.sites));
+    return ray;
+}
+
+}  // namespace equiload

@@ -1,0 +1,51 @@
+#include "dispatch.hpp"
+
+#include <stdexcept>
+
+#include "equiload/build_info.hpp"
+
+namespace equiload {
+
+const BlockKernels& kernels_reference();
+const BlockKernels& kernels_baseline();
+#if defined(EQUILOAD_X86)
+const BlockKernels& kernels_avx2();
+const BlockKernels& kernels_avx512();
+#endif
+
+BuildInfo build_info() {
+    return {EQUILOAD_VERSION,    __VERSION__,          {"reference", "cpu"},
+            best_instructions(), built_instructions(), kernels_baseline().lanes};
+}
+
+std::vector<std::string> built_instructions() {
+#if defined(EQUILOAD_X86)
+    return {"baseline", "avx2", "avx512"};
+#else
+    return {"baseline"};
+#endif
+}
+
+std::string best_instructions() {
+#if defined(EQUILOAD_X86)
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+        __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw"))
+        return "avx512";
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return "avx2";
+#endif
+    return "baseline";
+}
+
+const BlockKernels& choose_kernels(const Settings& settings) {
+    if (settings.device == "reference") return kernels_reference();
+    const std::string best = best_instructions();
+    const std::string wanted = settings.instructions == "auto" ? best : settings.instructions;
+    if (wanted == "baseline") return kernels_baseline();
+#if defined(EQUILOAD_X86)
+    if (wanted == "avx2" && best != "baseline") return kernels_avx2();
+    if (wanted == "avx512" && best == "avx512") return kernels_avx512();
+#endif
+    throw std::invalid_argument("instructions: this machine or this build has no " + wanted);
+}
+
+}  // namespace equiload

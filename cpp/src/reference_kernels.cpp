@@ -1,0 +1,11 @@
+// The same passes one slot at a time: the serial oracle that the other back ends are tested against.
+#include "equiload/algorithm/blocks.hpp"
+
+namespace equiload {
+
+const BlockKernels& kernels_reference() {
+    static constexpr BlockKernels kernels = block_kernels<Scalar>("reference");
+    return kernels;
+}
+
+}  // namespace equiload

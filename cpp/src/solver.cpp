@@ -1,0 +1,257 @@
+#include "equiload/solver.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <stdexcept>
+
+#include "block_backend.hpp"
+#include "dispatch.hpp"
+#include "equiload/algorithm/solve.hpp"
+#include "equiload/presolve.hpp"
+
+namespace equiload {
+
+const char* to_string(Status status) {
+    switch (status) {
+        case Status::optimal:
+            return "optimal";
+        case Status::feasible:
+            return "feasible";
+        case Status::interrupted:
+            return "interrupted";
+        case Status::infeasible:
+            return "infeasible";
+        case Status::unsolved:
+            return "unsolved";
+    }
+    return "unsolved";
+}
+
+void Settings::validate() const {
+    if (!(tol >= 0)) throw std::invalid_argument("tol must be a number >= 0");
+    if (max_iterations < 1) throw std::invalid_argument("max_iterations must be >= 1");
+    if (!(time_limit > 0)) throw std::invalid_argument("time_limit must be > 0 seconds");
+    if (threads < 0) throw std::invalid_argument("threads must be >= 0 (0: every core)");
+    if (device != "auto" && device != "cpu" && device != "reference" && device != "cuda")
+        throw std::invalid_argument("device must be one of auto, cpu, reference, cuda; got " + device);
+    if (device == "cuda") throw std::invalid_argument("device: this build has no CUDA back end");
+}
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+    return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+// Small problems are over before threads have met.
+int team_size(const Problem& problem, const Settings& settings) {
+    if (settings.device == "reference") return 1;
+    const int available = settings.threads > 0 ? settings.threads : usable_cores();
+    const std::size_t work = problem.slots * (problem.arcs + 4 * problem.sites);
+    const std::size_t enough = 1 + work / 8192;
+    return static_cast<int>(std::min(static_cast<std::size_t>(available), enough));
+}
+
+// Energy prices to start from: what a site costs at the first equity prices.
+std::vector<double> first_prices(const Problem& problem, const EquityProx& equity, Team& team) {
+    Prices prices;
+    prices.energy.assign(problem.slots * problem.sites, -std::numeric_limits<double>::infinity());
+    prices.equity = equity.region_prices();
+    complete_prices(problem, prices, team);
+    return std::move(prices.energy);
+}
+
+// The proof in the caller's terms. `stranded`: work without any arc, which needs no prices.
+Infeasibility describe(const Presolved& presolved, const Problem& original, const std::vector<double>& ray,
+                       const std::vector<std::size_t>& stranded, Team& team) {
+    const Problem& p = presolved.problem();
+    Infeasibility result;
+    std::vector<std::size_t> slots;
+    if (!ray.empty()) presolved.expand_prices(ray, result.prices);
+    for (double& u : result.prices) u = std::max(u, 0.0);
+    const double largest = ray.empty() ? 0.0 : *std::max_element(ray.begin(), ray.end());
+    for (std::size_t cell = 0; cell < ray.size(); ++cell) {
+        if (ray[cell] <= 1e-6 * largest || presolved.original_site(cell % p.sites) >= original.sites)
+            continue;
+        result.sites.push_back(static_cast<int>(presolved.original_site(cell % p.sites)));
+        slots.push_back(cell / p.sites);
+    }
+    if (!ray.empty())
+        for (const Shortfall& s : shortfalls(p, ray.data(), team)) {
+            result.energy_needed += s.needed;
+            result.energy_available += s.available;
+        }
+    const auto name = [&](std::size_t gateway) {
+        for (std::size_t j : presolved.pool(gateway)) result.gateways.push_back(static_cast<int>(j));
+    };
+    for (std::size_t source : stranded) {
+        slots.push_back(source / p.gateways);
+        name(source % p.gateways);
+    }
+    // Gateways that the priced cells confine: no arc of theirs avoids them.
+    for (std::size_t t : std::vector<std::size_t>(slots)) {
+        if (ray.empty()) break;
+        std::vector<bool> confined(p.gateways, true);
+        for (std::size_t a = 0; a < p.arcs; ++a) {
+            const std::size_t at = t + static_cast<std::size_t>(p.arc_delay[a]);
+            if (at < p.slots && ray[at * p.sites + static_cast<std::size_t>(p.arc_site[a])] <= 1e-6 * largest)
+                confined[static_cast<std::size_t>(p.arc_gateway[a])] = false;
+        }
+        for (std::size_t j = 0; j < p.gateways; ++j)
+            if (confined[j] && p.demand.row(t)[j] > 0) name(j);
+    }
+    for (std::vector<int>* list : {&result.sites, &result.gateways}) {
+        std::sort(list->begin(), list->end());
+        list->erase(std::unique(list->begin(), list->end()), list->end());
+    }
+    result.slot =
+        slots.empty() ? -1 : static_cast<std::int64_t>(*std::min_element(slots.begin(), slots.end()));
+    return result;
+}
+
+// The answer in the caller's terms, recomputed from the caller's data.
+void certify(const Problem& problem, const Presolved& presolved, Incumbent& best, Team& team, Solution& s) {
+    presolved.expand(best.allocation, s.allocation, s.shed, team);
+    Evaluation e = evaluate(problem, s.allocation.data(), s.shed.empty() ? nullptr : s.shed.data(), team);
+    s.site_load = std::move(e.site_load);
+    s.totals = std::move(e.totals);
+    s.breakdown = std::move(e.breakdown);
+    s.objective = s.breakdown.total();
+    s.prices.equity = std::move(best.prices.equity);
+    presolved.expand_prices(best.prices.energy, s.prices.energy);
+    complete_prices(problem, s.prices, team);
+    s.lower_bound = lower_bound(problem, s.prices, team);
+    s.gap = relative_gap(s.objective, s.lower_bound);
+}
+
+// Looks at the clock, the caller's callback and the interrupt on behalf of the loop.
+class Watch {
+ public:
+    Watch(const Control& control, Clock::time_point start, double time_limit)
+        : control_(control), start_(start), time_limit_(time_limit) {}
+
+    bool operator()(Statistics& now, bool at_check) {
+        now.seconds = seconds_since(start_);
+        if (control_.interrupt && now.seconds >= next_poll_) {
+            next_poll_ = now.seconds + 0.05;
+            now.asked_to_stop |= control_.interrupt();
+        }
+        if (at_check && control_.watch)
+            now.asked_to_stop |= control_.watch({now.iterations, now.seconds, now.objective, now.lower_bound,
+                                                 relative_gap(now.objective, now.lower_bound)});
+        return now.asked_to_stop || now.seconds >= time_limit_;
+    }
+
+ private:
+    const Control& control_;
+    Clock::time_point start_;
+    double time_limit_, next_poll_ = 0.05;
+};
+
+// One solve, from the caller's problem to the caller's solution.
+class Solve {
+ public:
+    Solve(const Problem& problem, const Settings& settings, const Tuning& tuning)
+        : problem_(problem),
+          settings_(settings),
+          tuning_(tuning),
+          presolved_(problem),
+          reduced_(presolved_.problem()),
+          team_(team_size(reduced_, settings)),
+          equity_(reduced_),
+          repair_(reduced_),
+          examiner_(reduced_, repair_, presolved_.constant(), team_) {}
+
+    Solution run(const WarmStart& warm_start, const Control& control) {
+        Solution solution;
+        solution.device = settings_.device == "reference" ? "reference" : "cpu";
+        solution.threads = team_.size();
+        solution.status = begin(warm_start) ? iterate(control, solution) : Status::infeasible;
+        if (solution.status == Status::infeasible) {
+            solution.infeasibility = describe(presolved_, problem_, examiner_.ray, stranded_, team_);
+            solution.objective = solution.lower_bound = std::numeric_limits<double>::infinity();
+            solution.gap = std::numeric_limits<double>::quiet_NaN();
+        } else if (solution.status != Status::unsolved) {
+            certify(problem_, presolved_, examiner_.best, team_, solution);
+            if (solution.status == Status::optimal && !(solution.gap <= settings_.tol))
+                solution.status = Status::feasible;
+        }
+        solution.seconds = seconds_since(start_);
+        return solution;
+    }
+
+ private:
+    // A first plan and first prices. False when there provably is no plan.
+    bool begin(const WarmStart& warm_start) {
+        stranded_ = repair_.stranded();
+        if (!stranded_.empty()) return false;
+        if (!warm_start.equity.empty()) equity_.set_region_prices(warm_start.equity);
+        v_ = warm_start.energy ? presolved_.restrict_prices(
+                                     {warm_start.energy, warm_start.energy + problem_.slots * problem_.sites})
+                               : first_prices(reduced_, equity_, team_);
+        Prices first;
+        first.energy = v_;
+        first.equity = equity_.region_prices();
+        examiner_.consider_prices(first);
+
+        x_.resize(reduced_.slots * reduced_.arcs);
+        const RepairOutcome planned = repair_.plan(x_.data(), v_.data(), team_);
+        if (planned.feasible) {
+            offer(x_);
+        } else {
+            std::vector<double> u(reduced_.slots * reduced_.sites, 0.0);
+            for (std::size_t cell : planned.cut) u[cell] = 1.0;
+            examiner_.ray = infeasibility_ray(reduced_, u, team_);
+            if (!examiner_.ray.empty()) return false;
+        }
+        if (!warm_start.allocation) return true;
+        x_ = presolved_.restrict(warm_start.allocation, warm_start.shed, team_);
+        repair_.serve(x_.data(), team_);
+        std::vector<double> repaired = x_;
+        if (repair_.run(repaired.data(), v_.data(), team_).feasible) offer(repaired);
+        return true;
+    }
+
+    void offer(std::vector<double> x) { examiner_.consider_allocation(x); }
+
+    Status iterate(const Control& control, Solution& solution) {
+        BlockBackend backend(reduced_, equity_, choose_kernels(settings_), team_, tuning_);
+        backend.start(x_.data(), v_.data());
+        x_ = {}, v_ = {};
+        solution.setup_seconds = seconds_since(start_);
+        Statistics now;
+        const Criteria criteria{settings_.tol, settings_.max_iterations, settings_.time_limit};
+        Watch watch(control, start_, settings_.time_limit);
+        const Status status =
+            iterate_to_tolerance(backend, equity_, examiner_, criteria, tuning_, reduced_, watch, now);
+        solution.iterations = now.iterations;
+        solution.restarts = static_cast<std::int64_t>(backend.restarts());
+        return status;
+    }
+
+    const Clock::time_point start_ = Clock::now();
+    const Problem& problem_;
+    const Settings& settings_;
+    const Tuning& tuning_;
+    const Presolved presolved_;
+    const Problem& reduced_;
+    Team team_;
+    EquityProx equity_;
+    const Repair repair_;
+    Examiner examiner_;
+    std::vector<double> x_, v_;  // where the iteration starts
+    std::vector<std::size_t> stranded_;
+};
+
+}  // namespace
+
+Solution solve(const Problem& problem, const Settings& settings, const WarmStart& warm_start,
+               const Control& control, const Tuning& tuning) {
+    settings.validate();
+    return Solve(problem, settings, tuning).run(warm_start, control);
+}
+
+}  // namespace equiload

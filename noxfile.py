@@ -1,0 +1,73 @@
+"""Development tasks: `nox -l` lists them, `nox -s tests` runs one."""
+
+import nox
+
+nox.options.sessions = ["lint", "types", "tests", "cpp"]
+nox.options.default_venv_backend = "venv"
+
+ONE_ARCHITECTURE = {"CMAKE_ARGS": "-DEQUILOAD_DEV=ON -DEQUILOAD_CUDA_ARCHITECTURES=90"}
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Ruff and clang-format; `nox -s lint -- --fix` repairs what can be repaired."""
+    session.install("--group", "lint")
+    fix = "--fix" in session.posargs
+    session.run("ruff", "check", *(["--fix"] if fix else []), ".")
+    session.run("ruff", "format", *([] if fix else ["--check"]), ".")
+    patterns = ["*.cpp", "*.hpp", "*.cu", "*.cuh"]
+    listed = session.run("git", "ls-files", *patterns, silent=True, external=True)
+    mode = ["-i"] if fix else ["--dry-run", "-Werror"]
+    session.run("clang-format", *mode, *str(listed).split())
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Mypy, strict, on the package."""
+    session.install("--group", "lint")
+    session.install(".[all,test]", env=ONE_ARCHITECTURE)
+    session.run("mypy")
+
+
+@nox.session(python=["3.10", "3.11", "3.12", "3.13"])
+def tests(session: nox.Session) -> None:
+    """Pytest on an installed wheel."""
+    session.install(".[test]", env=ONE_ARCHITECTURE)
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def cpp(session: nox.Session) -> None:
+    """C++ tests; `nox -s cpp -- sanitize` picks another preset of CMakePresets.json."""
+    preset = session.posargs[0] if session.posargs else "dev"
+    session.install("cmake>=4", "ninja")
+    session.run("cmake", "--preset", preset)
+    session.run("cmake", "--build", "--preset", preset)
+    session.run("ctest", "--preset", preset)
+
+
+@nox.session
+def stubs(session: nox.Session) -> None:
+    """Write python/equiload/_core.pyi from the compiled module."""
+    session.install("pybind11-stubgen")
+    session.install(".", env=ONE_ARCHITECTURE)
+    session.run("pybind11-stubgen", "equiload._core", "-o", "python", "--exit-code")
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """One quick pass of the asv suite; `-- peers ARGUMENTS` compares with other solvers instead."""
+    session.install(".[bench]", env=ONE_ARCHITECTURE)
+    if session.posargs[:1] == ["peers"]:
+        session.run("python", "-m", "benchmarks.peers", *session.posargs[1:])
+    else:
+        session.chdir("benchmarks")
+        session.run("asv", "machine", "--yes")
+        session.run("asv", "run", "--quick", "--python=same", *session.posargs)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """HTML documentation, warnings are errors."""
+    session.install(".[docs]", env=ONE_ARCHITECTURE)
+    session.run("sphinx-build", "-W", "-b", "html", "docs", "docs/_build/html")

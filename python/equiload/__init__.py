@@ -1,0 +1,54 @@
+"""Equity-aware geographical load balancing, solved with a certificate.
+
+>>> import equiload as el
+>>> problem = el.data.world(sites=20, gateways=10, slots=24)
+>>> solution = el.solve(problem)
+"""
+
+from __future__ import annotations
+
+import importlib
+from importlib.metadata import version as _version
+from typing import TYPE_CHECKING, Any
+
+from ._core import build_info
+from .certificate import certify
+from .checking import check
+from .equity import Max, Sum
+from .errors import InputError
+from .network import Model, Network
+from .problem import Problem
+from .solution import Solution
+from .solver import solve
+
+if TYPE_CHECKING:
+    from . import data
+
+__version__ = _version("equiload")
+
+__all__ = [
+    "InputError",
+    "Max",
+    "Model",
+    "Network",
+    "Problem",
+    "Solution",
+    "Sum",
+    "__version__",
+    "build_info",
+    "certify",
+    "check",
+    "data",
+    "solve",
+]
+
+
+def __getattr__(name: str) -> Any:
+    # Imported on first use: a solve needs none of it.
+    if name == "data":
+        return importlib.import_module(".data", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

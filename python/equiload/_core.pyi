@@ -1,0 +1,160 @@
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+_Floats = NDArray[np.float64]
+_Ints = NDArray[np.int32]
+
+class Footprint:
+    def __init__(
+        self,
+        values: _Floats,
+        region: _Ints,
+        history: _Floats,
+        sensitivity: _Floats,
+        kind: str,
+        weight: float,
+        parameter: float = 0.0,
+        limit: _Floats | None = None,
+    ) -> None: ...
+
+class Problem:
+    def __init__(
+        self,
+        demand: _Floats,
+        capacity: _Floats,
+        price: _Floats,
+        quadratic: _Floats | None,
+        gateway: _Ints,
+        site: _Ints,
+        delay: _Ints,
+        energy: _Floats,
+        cost: _Floats,
+        footprints: Sequence[Footprint],
+        shed_cost: float | None = None,
+    ) -> None: ...
+
+class Settings:
+    tol: float
+    max_iterations: int
+    time_limit: float
+    threads: int
+    device: str
+    instructions: str
+    def __init__(
+        self,
+        *,
+        tol: float = ...,
+        max_iterations: int = ...,
+        time_limit: float = ...,
+        threads: int = ...,
+        device: str = ...,
+        instructions: str = ...,
+    ) -> None: ...
+
+class Progress:
+    @property
+    def iterations(self) -> int: ...
+    @property
+    def seconds(self) -> float: ...
+    @property
+    def objective(self) -> float: ...
+    @property
+    def lower_bound(self) -> float: ...
+    @property
+    def gap(self) -> float: ...
+
+class WarmStart(Protocol):
+    @property
+    def allocation(self) -> _Floats: ...
+    @property
+    def shed(self) -> _Floats | None: ...
+    @property
+    def site_load(self) -> _Floats: ...
+    @property
+    def capacity_prices(self) -> _Floats: ...
+    @property
+    def energy_prices(self) -> _Floats: ...
+    @property
+    def equity_prices(self) -> Sequence[_Floats]: ...
+
+class Result:
+    @property
+    def status(self) -> str: ...
+    @property
+    def objective(self) -> float: ...
+    @property
+    def lower_bound(self) -> float: ...
+    @property
+    def gap(self) -> float: ...
+    @property
+    def allocation(self) -> _Floats: ...
+    @property
+    def shed(self) -> _Floats | None: ...
+    @property
+    def site_load(self) -> _Floats: ...
+    @property
+    def capacity_prices(self) -> _Floats: ...
+    @property
+    def energy_prices(self) -> _Floats: ...
+    @property
+    def equity_prices(self) -> list[_Floats]: ...
+    @property
+    def totals(self) -> list[_Floats]: ...
+    @property
+    def energy_cost(self) -> float: ...
+    @property
+    def arc_cost(self) -> float: ...
+    @property
+    def quadratic_cost(self) -> float: ...
+    @property
+    def shed_cost(self) -> float: ...
+    @property
+    def equity_costs(self) -> list[float]: ...
+    @property
+    def iterations(self) -> int: ...
+    @property
+    def restarts(self) -> int: ...
+    @property
+    def seconds(self) -> float: ...
+    @property
+    def setup_seconds(self) -> float: ...
+    @property
+    def device(self) -> str: ...
+    @property
+    def threads(self) -> int: ...
+    @property
+    def infeasible_slot(self) -> int: ...
+    @property
+    def infeasible_sites(self) -> list[int]: ...
+    @property
+    def infeasible_gateways(self) -> list[int]: ...
+    @property
+    def infeasible_prices(self) -> _Floats | None: ...
+    @property
+    def infeasible_demand(self) -> float: ...
+    @property
+    def infeasible_capacity(self) -> float: ...
+
+class Tuning:
+    sufficient: float
+    necessary: float
+    artificial: float
+    money_exponent: float
+    distance_exponent: float
+    clip: float
+    curvature_floor: float
+    decide_every: int
+    inner_steps: int
+    def __init__(self, **changes: float) -> None: ...
+
+def solve(
+    problem: Problem,
+    settings: Settings,
+    warm_start: WarmStart | None = None,
+    callback: Callable[[Progress], bool] | None = None,
+    tuning: Tuning = ...,
+) -> Result: ...
+def build_info() -> dict[str, Any]: ...

@@ -1,0 +1,102 @@
+"""Who carries the burden: how a solution's footprints are spread over the regions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from ._arrays import FloatArray
+
+__all__ = ["Audit", "FootprintAudit", "gini"]
+
+
+@dataclass(frozen=True)
+class FootprintAudit:
+    """How one footprint is spread over its regions; totals in the footprint's own unit.
+
+    Attributes
+    ----------
+    total, max, mean : float
+        Over the regions, history included.
+    peak_to_average : float
+        ``max / mean``; 1 when there is no burden at all.
+    gini : float
+        Gini index of the totals: 0 when all are equal, near 1 when one region carries all.
+    binding : mapping of str to float
+        The regions that decide the equity term, and the price of their burden.
+    """
+
+    total: float
+    max: float
+    mean: float
+    peak_to_average: float
+    gini: float
+    binding: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Audit(Mapping[str, FootprintAudit]):
+    """A `FootprintAudit` for every footprint, by name; printed as a table.
+
+    Attributes
+    ----------
+    footprints : mapping of str to FootprintAudit
+        The rows.
+    operator_cost : float
+        What the operator pays: the objective without the equity terms, USD.
+    price_of_fairness : float or None
+        How much less the operator would pay without any equity term, USD; None if not asked for.
+    """
+
+    footprints: Mapping[str, FootprintAudit]
+    operator_cost: float
+    price_of_fairness: float | None = None
+
+    def __getitem__(self, name: str) -> FootprintAudit:
+        """Return the row of one footprint."""
+        return self.footprints[name]
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the names of the footprints."""
+        return iter(self.footprints)
+
+    def __len__(self) -> int:
+        """Return the number of footprints."""
+        return len(self.footprints)
+
+    def __str__(self) -> str:
+        """Print the table."""
+        lines = [f"{'footprint':<12}{'max':>12}{'mean':>12}{'max/mean':>10}{'Gini':>8}  binding"]
+        for name, row in self.items():
+            shares = [f"{region} ({price:.4g})" for region, price in list(row.binding.items())[:4]]
+            shares += [f"{len(row.binding) - 4} more"] * (len(row.binding) > 4)
+            numbers = (
+                f"{row.max:>12.5g}{row.mean:>12.5g}{row.peak_to_average:>10.4f}{row.gini:>8.4f}"
+            )
+            lines.append(f"{name:<12}{numbers}  {', '.join(shares) or '-'}")
+        cost = f"operator cost {self.operator_cost:.8g} USD"
+        if self.price_of_fairness is not None:
+            share = self.price_of_fairness / max(1.0, abs(self.operator_cost))
+            cost += f", of which fairness {self.price_of_fairness:.6g} USD ({share:.2%})"
+        return "\n".join([*lines, cost])
+
+
+def audit_footprint(totals: FloatArray, binding: Mapping[str, float]) -> FootprintAudit:
+    """Summarise the totals (G,) of one footprint's regions."""
+    heaviest, mean = float(totals.max()), float(totals.mean())
+    ratio = heaviest / mean if mean > 0 else 1.0
+    return FootprintAudit(float(totals.sum()), heaviest, mean, ratio, gini(totals), binding)
+
+
+def gini(values: FloatArray) -> float:
+    r"""Return the Gini index of values of at least 0.
+
+    Computes :math:`\sum_{i,j} |v_i - v_j| / (2 n^2 \bar v)` from the sorted values.
+    """
+    total, n = float(values.sum()), values.size
+    if total <= 0:
+        return 0.0
+    rank = np.arange(1, n + 1)
+    return max(0.0, float((2 * rank - n - 1) @ np.sort(values)) / (n * total))

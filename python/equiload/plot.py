@@ -1,0 +1,151 @@
+"""Pictures of solutions; they need matplotlib (extra `plot`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ._arrays import read_count
+from .errors import InputError
+from .solution import Solution
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["burden_bars", "site_load"]
+
+# Okabe and Ito's palette, which most colour-blind readers can tell apart; the hatches help the rest
+# and survive a black-and-white printer.
+_COLOURS = ("#E69F00", "#0072B2", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
+_HATCHES = ("//", "", "..", "xx", "\\\\", "++")
+_UNITS = {"carbon": "t", "water": "m³"}
+
+
+def burden_bars(solutions: Mapping[str, Solution], most: int = 24) -> Figure:
+    """Draw what every region carries under several solutions, one panel a footprint.
+
+    Parameters
+    ----------
+    solutions : mapping of str to Solution
+        Solutions of problems with the same footprints and regions, by the name to show.
+    most : int
+        How many regions to show at most; the most burdened come first.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Grouped bars, and a dashed line at each solution's largest burden. Save it with
+        ``figure.savefig(path)``.
+
+    Raises
+    ------
+    InputError
+        If matplotlib is missing, there is no solution or no footprint, or the regions differ.
+    """
+    names = _shared_footprints(solutions)
+    read_count("most", most)
+    figure = _figure(11.0, 3.4 * len(names))
+    panels = figure.subplots(len(names), 1, squeeze=False)[:, 0]
+    for axes, name in zip(panels, names, strict=True):
+        _burden_panel(axes, name, solutions, most)
+    return figure
+
+
+def site_load(solution: Solution, most: int = 60) -> Figure:
+    """Draw how full every site is in every slot, as a heat map.
+
+    Parameters
+    ----------
+    solution : Solution
+        The solution.
+    most : int
+        How many sites to show at most; those that serve most come first.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Load as a share of capacity, or in MWh if a site shown has no limit.
+
+    Raises
+    ------
+    InputError
+        If matplotlib is missing.
+    """
+    read_count("most", most)
+    problem, load = solution.problem, solution.site_load
+    shown = np.argsort(-load.sum(axis=0), kind="stable")[:most]
+    capacity = np.broadcast_to(problem.capacity, load.shape)[:, shown]
+    values, unit = load[:, shown], "load (MWh per slot)"
+    if np.isfinite(capacity).all():
+        values = np.divide(values, capacity, out=np.zeros_like(values), where=capacity > 0)
+        unit = "share of capacity used"
+    figure = _figure(11.0, 1.5 + 0.16 * max(shown.size, 12))
+    axes = figure.subplots()
+    image = axes.imshow(values.T, aspect="auto", cmap="cividis", interpolation="nearest", vmin=0.0)
+    figure.colorbar(image, ax=axes, label=unit, pad=0.01)
+    names = problem.site_names or tuple(map(str, range(problem.sites)))
+    axes.set_yticks(range(shown.size), [names[i] for i in shown], fontsize=7)
+    _slot_ticks(axes, solution)
+    some = f"the {shown.size} busiest of " if shown.size < problem.sites else ""
+    axes.set_title(f"Load of {some}{problem.sites} sites", loc="left")
+    return figure
+
+
+def _shared_footprints(solutions: Mapping[str, Solution]) -> list[str]:
+    if not solutions:
+        raise InputError("solutions is empty; there is nothing to draw")
+    first, *others = (solution.problem.region_names for solution in solutions.values())
+    if not first:
+        raise InputError("the problem has no footprints; there is nothing to draw")
+    for other in others:
+        if dict(other) != dict(first):
+            raise InputError("solutions differ in their footprints or regions")
+    return list(first)
+
+
+def _burden_panel(axes: Axes, name: str, solutions: Mapping[str, Solution], most: int) -> None:
+    """Draw the grouped bars of one footprint."""
+    totals = {label: solution.footprints[name] for label, solution in solutions.items()}
+    order = np.argsort(-np.max(list(totals.values()), axis=0), kind="stable")[:most]
+    width, unit = 0.8 / len(totals), _UNITS.get(name, "")
+    for n, (label, values) in enumerate(totals.items()):
+        colour, hatch = _COLOURS[n % len(_COLOURS)], _HATCHES[n % len(_HATCHES)]
+        place = np.arange(order.size) + (n + 0.5) * width - 0.4
+        text = f"{label}: largest {values.max():,.4g} {unit}, mean {values.mean():,.4g} {unit}"
+        axes.bar(
+            place, values[order], width, color=colour, hatch=hatch, edgecolor="white", label=text
+        )
+        axes.axhline(values.max(), color=colour, linestyle="--", linewidth=1.2)
+    regions = next(iter(solutions.values())).problem.region_names[name]
+    axes.set_xticks(range(order.size), [regions[g] for g in order], rotation=40, ha="right")
+    axes.tick_params(axis="x", labelsize=8, length=0)
+    axes.set_xlim(-0.6, order.size - 0.4)
+    axes.set_ylabel(f"{name} ({unit})" if unit else name)
+    some = f", the {order.size} most burdened of {len(regions)} regions"
+    axes.set_title(f"Total {name}{some if order.size < len(regions) else ''}", loc="left")
+    axes.legend(frameon=False, fontsize=9, loc="lower right", bbox_to_anchor=(1.0, 0.98))
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _slot_ticks(axes: Axes, solution: Solution) -> None:
+    """Label about eight slots by their time, or leave the numbers."""
+    axes.set_xlabel("slot")
+    times, slots = solution.problem.slot_times, solution.problem.slots
+    if times is not None:
+        ticks = np.unique(np.linspace(0, slots - 1, 8).round().astype(int))
+        axes.set_xticks(ticks, [str(times[t]) for t in ticks], fontsize=8)
+
+
+def _figure(width: float, height: float) -> Figure:
+    """Make a figure that belongs to nobody: pyplot would keep it and choose a window for it."""
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise InputError('pictures need matplotlib: pip install "equiload[plot]"') from None
+    figure = Figure(figsize=(width, height), dpi=120, layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure

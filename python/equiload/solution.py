@@ -1,0 +1,422 @@
+"""The answer to a problem: allocation, prices, cost breakdown and certificate."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import zipfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import _core
+from ._arrays import AnyArray, FloatArray
+from .audit import Audit, audit_footprint
+from .errors import InputError
+from .problem import COSTS, Problem
+
+if TYPE_CHECKING:
+    import xarray
+
+__all__ = ["Infeasibility", "Prices", "Solution"]
+
+DENSE_LIMIT = 200_000_000
+
+_SCALARS = ["status", "objective", "lower_bound", "gap", "iterations", "restarts"]
+_SCALARS += ["seconds", "setup_seconds", "device", "threads"]
+_UNITS = {
+    "allocation": "MWh of work",
+    "shed": "MWh of work",
+    "site_load": "MWh",
+    "capacity_price": "USD/MWh",
+    "energy_price": "USD/MWh",
+}
+# A variable as xarray takes it: the names of its dimensions and its values.
+_Variables = dict[str, tuple[tuple[str, ...], AnyArray]]
+
+
+@dataclass(frozen=True)
+class Prices:
+    """The dual prices; `Solution.lower_bound` is the bound at exactly these.
+
+    Attributes
+    ----------
+    capacity : ndarray of float64, shape (T, I)
+        Price ``u`` of a site's capacity, USD/MWh; 0 where it does not bind.
+    energy : ndarray of float64, shape (T, I)
+        Marginal price ``v`` of energy at a site, burdens included, USD/MWh.
+    equity : mapping of str to ndarray of float64, shape (G,)
+        Per footprint the price ``lambda`` of each region's burden, USD per unit.
+    """
+
+    capacity: FloatArray
+    energy: FloatArray
+    equity: Mapping[str, FloatArray]
+
+
+@dataclass(frozen=True)
+class Infeasibility:
+    """Why no allocation exists: some demand cannot fit the capacity that it can reach.
+
+    Attributes
+    ----------
+    slot : int or None
+        The slot where it shows, if one can be named.
+    sites, gateways : tuple of int
+        The sites that are too small and the gateways whose work they would have to serve.
+    demand, capacity : float
+        Energy that the work needs at least, and energy that there is, MWh.
+    prices : ndarray of float64, shape (T, I), or None
+        Capacity prices ``u`` that prove it: ``sum d min_a k u > sum u C``.
+    message : str
+        All this in one line; also ``str()`` of the object.
+    """
+
+    slot: int | None
+    sites: tuple[int, ...]
+    gateways: tuple[int, ...]
+    demand: float
+    capacity: float
+    prices: FloatArray | None
+    message: str
+
+    def __str__(self) -> str:
+        """Return the message."""
+        return self.message
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Solution:
+    """The answer to a problem, with its certificate.
+
+    Attributes
+    ----------
+    problem : Problem
+        What was solved.
+    status : str
+        "optimal" (gap within the tolerance), "feasible" (stopped early with a usable answer),
+        "interrupted" (Ctrl-C or a callback), "infeasible", or "unsolved".
+    objective, lower_bound : float
+        Cost of the allocation and the bound of the prices, USD, both recomputed from the data.
+    gap : float
+        ``(objective - lower_bound) / max(1, |objective|)``.
+    allocation : ndarray of float64, shape (T, A)
+        Work released in each slot that each arc serves; all demand, within every capacity.
+    shed : ndarray of float64, shape (T, J), or None
+        Work that is dropped, where the problem has a `shed_cost`.
+    site_load : ndarray of float64, shape (T, I)
+        Energy drawn at each site, MWh.
+    footprints : dict of str to ndarray of float64, shape (G,)
+        Total burden of each region, history included.
+    prices : Prices
+        The dual prices.
+    breakdown : dict of str to float
+        The objective by part, USD: energy, arc, quadratic, shed, and each equity term by the name
+        of its footprint.
+    iterations, restarts : int
+        How much work it took.
+    seconds, setup_seconds : float
+        Time of the solve, and of its preparation.
+    device : str
+        What it ran on.
+    threads : int
+        How many threads it ran on; the answer does not depend on it.
+    infeasibility : Infeasibility or None
+        Why there is no allocation, when there is none.
+    """
+
+    problem: Problem
+    status: str
+    objective: float
+    lower_bound: float
+    gap: float
+    allocation: FloatArray
+    shed: FloatArray | None
+    site_load: FloatArray
+    footprints: dict[str, FloatArray]
+    prices: Prices
+    breakdown: dict[str, float]
+    iterations: int
+    restarts: int
+    seconds: float
+    setup_seconds: float
+    device: str
+    threads: int
+    infeasibility: Infeasibility | None
+
+    def dense_allocation(self) -> FloatArray:
+        """Return the work by slot of release, gateway and site; parallel arcs are added up.
+
+        Returns
+        -------
+        ndarray of float64, shape (T, J, I)
+            Work of slot t and gateway j served at site i, whenever and by whichever model.
+
+        Raises
+        ------
+        InputError
+            If it would have more than 200 million entries; use `allocation` and `Network.arcs`.
+        """
+        problem, network = self.problem, self.problem.network
+        shape = (problem.slots, problem.gateways, problem.sites)
+        if math.prod(shape) > DENSE_LIMIT:
+            raise InputError(
+                f"dense_allocation: shape {shape} has {math.prod(shape):,} entries, more than "
+                f"{DENSE_LIMIT:,}; use allocation with network.arcs instead"
+            )
+        pair = network.gateway.astype(np.int64) * problem.sites + network.site
+        dense = np.empty((problem.slots, problem.gateways * problem.sites))
+        for t, work in enumerate(self.allocation):
+            dense[t] = np.bincount(pair, work, dense.shape[1])
+        return dense.reshape(shape)
+
+    def audit(self, price_of_fairness: bool = False) -> Audit:
+        """Report how every footprint is spread over its regions.
+
+        Parameters
+        ----------
+        price_of_fairness : bool
+            Also solve the problem without its equity terms, to tell what they cost the operator.
+
+        Returns
+        -------
+        Audit
+            Per footprint: max, mean, peak-to-average ratio, Gini index, and the binding regions
+            with their prices.
+        """
+        rows = {
+            name: audit_footprint(totals, self._binding(name))
+            for name, totals in self.footprints.items()
+        }
+        extra = None
+        if price_of_fairness:
+            from .solver import solve
+
+            extra = self._operator_cost() - solve(self.problem.replace(equity={})).objective
+        return Audit(rows, self._operator_cost(), extra)
+
+    def to_xarray(self) -> xarray.Dataset:
+        """Return the problem and its solution as one labelled dataset.
+
+        Returns
+        -------
+        xarray.Dataset
+            Variables over `slot`, `gateway`, `site`, `arc` and the regions, with units.
+
+        Raises
+        ------
+        InputError
+            If the package xarray is missing.
+        """
+        from .data import files
+
+        dataset = files.to_xarray(self.problem)
+        for name, names in self.problem.region_names.items():
+            dataset.coords[f"regions_{name}"] = np.array(names)
+        for variable, (dims, values) in self._variables().items():
+            dataset[variable] = (dims, values)
+            dataset[variable].attrs["units"] = _UNITS.get(variable, "")
+        dataset.attrs["solution"] = json.dumps(self._header())
+        return dataset
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the problem and its solution to one file.
+
+        Parameters
+        ----------
+        path : path
+            Ends in `.npz` (needs NumPy only) or in `.nc` (NetCDF, needs xarray).
+
+        Raises
+        ------
+        InputError
+            If the path ends otherwise or cannot be written.
+        """
+        path = _checked(path)
+        try:
+            if path.suffix == ".nc":
+                self.to_xarray().to_netcdf(path)
+            else:
+                np.savez(path, **self._plain())  # type: ignore[arg-type]
+        except OSError as error:
+            raise InputError(f"{path}: {error.strerror or error}") from None
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Solution:
+        """Read what `save` wrote.
+
+        Parameters
+        ----------
+        path : path
+            A file that ends in `.npz` or `.nc`.
+
+        Raises
+        ------
+        InputError
+            If the file cannot be read or holds no solution.
+        """
+        path = _checked(path)
+        try:
+            if path.suffix == ".nc":
+                return cls._from_netcdf(path)
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+                return cls._from_plain(dict(stored))
+        except (KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
+            if isinstance(error, InputError):
+                raise
+            raise InputError(f"{path}: not a solution that Solution.save wrote") from None
+        except OSError as error:
+            raise InputError(f"{path}: {error.strerror or error}") from None
+
+    def __repr__(self) -> str:
+        """Summarise in one line."""
+        if self.infeasibility is not None:
+            return f"Solution({self.status}: {self.infeasibility})"
+        return (
+            f"Solution({self.status}: objective {self.objective:.8g} USD, gap {self.gap:.1e}, "
+            f"{self.iterations} iterations, {self.seconds:.3g} s on {self.device})"
+        )
+
+    @classmethod
+    def _from_core(cls, problem: Problem, result: _core.Result) -> Solution:
+        costs = (result.energy_cost, result.arc_cost, result.quadratic_cost, result.shed_cost)
+        equity_costs = dict(zip(problem.footprints, result.equity_costs, strict=True))
+        equity_prices = dict(zip(problem.footprints, result.equity_prices, strict=True))
+        return cls(
+            problem=problem,
+            allocation=result.allocation,
+            shed=result.shed,
+            site_load=result.site_load,
+            footprints=dict(zip(problem.footprints, result.totals, strict=True)),
+            prices=Prices(result.capacity_prices, result.energy_prices, equity_prices),
+            breakdown=dict(zip(COSTS, costs, strict=True))
+            | {name: equity_costs[name] for name in problem.equity},
+            infeasibility=_explain(problem, result) if result.status == "infeasible" else None,
+            **{name: getattr(result, name) for name in _SCALARS},
+        )
+
+    def _operator_cost(self) -> float:
+        return math.fsum(self.breakdown[name] for name in COSTS)
+
+    def _binding(self, name: str) -> dict[str, float]:
+        """Return the regions that decide a footprint's equity term, with their prices."""
+        term, prices = self.problem.equity.get(name), self.prices.equity[name]
+        if term is None or term.weight == 0:
+            return {}
+        binding = term.binding(prices / (term.weight * self.problem.sensitivity[name]))
+        names = self.problem.region_names[name]
+        return {names[g]: float(prices[g]) for g in np.flatnonzero(binding)}
+
+    def _variables(self) -> _Variables:
+        """Return the arrays of the solution, without those of the problem."""
+        cells = ("slot", "site")
+        variables: _Variables = {
+            "allocation": (("slot", "arc"), self.allocation),
+            "site_load": (cells, self.site_load),
+            "capacity_price": (cells, self.prices.capacity),
+            "energy_price": (cells, self.prices.energy),
+        }
+        if self.shed is not None:
+            variables["shed"] = (("slot", "gateway"), self.shed)
+        if self.infeasibility is not None and self.infeasibility.prices is not None:
+            variables["infeasibility_price"] = (cells, self.infeasibility.prices)
+        for name, totals in self.footprints.items():
+            variables[f"total_{name}"] = ((f"regions_{name}",), totals)
+            variables[f"equity_price_{name}"] = ((f"regions_{name}",), self.prices.equity[name])
+        return variables
+
+    def _header(self) -> dict[str, Any]:
+        """Return everything of the solution that is no array."""
+        header = {name: getattr(self, name) for name in _SCALARS} | {"breakdown": self.breakdown}
+        header["infeasibility"] = None
+        if self.infeasibility is not None:
+            header["infeasibility"] = asdict(self.infeasibility) | {"prices": None}
+        return header
+
+    def _plain(self) -> dict[str, AnyArray]:
+        """Return the problem and its solution as arrays and two strings of JSON."""
+        from .data import layout
+
+        header, variables = layout.pack(self.problem)
+        labels = {
+            f"label_{dim}": np.array(v) for dim, v in layout.given_labels(self.problem).items()
+        }
+        texts = {"scenario": np.array(json.dumps(header))}
+        texts["solution"] = np.array(json.dumps(self._header()))
+        arrays = {name: values for name, (_, values) in (variables | self._variables()).items()}
+        return arrays | labels | texts
+
+    @classmethod
+    def _from_plain(cls, stored: dict[str, AnyArray]) -> Solution:
+        from .data import layout
+
+        header, scalars = (json.loads(str(stored.pop(key))) for key in ("scenario", "solution"))
+        labels = {dim: stored[f"label_{dim}"] for dim in header["labels"]}
+        tables = {name: (tuple(dims), stored[name]) for name, dims in header["tables"].items()}
+        return cls._assemble(layout.unpack(header, tables, labels), stored, scalars)
+
+    @classmethod
+    def _from_netcdf(cls, path: Path) -> Solution:
+        from .data import files
+
+        with files.require_xarray().open_dataset(path) as lazy:
+            dataset = lazy.load()
+        arrays = {str(name): variable.values for name, variable in dataset.data_vars.items()}
+        header = json.loads(dataset.attrs["solution"])
+        return cls._assemble(files.from_xarray(dataset), arrays, header)
+
+    @classmethod
+    def _assemble(
+        cls, problem: Problem, arrays: Mapping[str, AnyArray], header: dict[str, Any]
+    ) -> Solution:
+        reason = header.pop("infeasibility")
+        if reason is not None:
+            reason["prices"] = arrays.get("infeasibility_price")
+            pairs = {name: tuple(reason[name]) for name in ("sites", "gateways")}
+            reason = Infeasibility(**(reason | pairs))
+        equity = {name: arrays[f"equity_price_{name}"] for name in problem.footprints}
+        return cls(
+            problem=problem,
+            allocation=arrays["allocation"],
+            shed=arrays.get("shed"),
+            site_load=arrays["site_load"],
+            footprints={name: arrays[f"total_{name}"] for name in problem.footprints},
+            prices=Prices(arrays["capacity_price"], arrays["energy_price"], equity),
+            infeasibility=reason,
+            **header,
+        )
+
+
+def relative_gap(objective: float, lower_bound: float) -> float:
+    """Return ``(objective - lower_bound) / max(1, |objective|)``; NaN where either is infinite."""
+    if not (math.isfinite(objective) and math.isfinite(lower_bound)):
+        return math.nan
+    return (objective - lower_bound) / max(1.0, abs(objective))
+
+
+def _explain(problem: Problem, result: _core.Result) -> Infeasibility:
+    """Say in one line which work cannot fit where."""
+    sites, gateways = tuple(result.infeasible_sites), tuple(result.infeasible_gateways)
+    slot = result.infeasible_slot if result.infeasible_slot >= 0 else None
+    when = "" if slot is None else f"{problem.slot_axis.at(slot)}: "
+    work = problem.gateway_axis.some(gateways) if gateways else "the demand"
+    verb = "needs" if len(gateways) < 2 else "need"
+    needed, there = result.infeasible_demand, result.infeasible_capacity
+    message = f"{when}{work} {verb} at least {needed:.6g} MWh, but "
+    if sites:
+        holds = "holds" if len(sites) == 1 else "hold"
+        message += f"{problem.site_axis.some(sites)} {holds} {there:.6g} MWh"
+    else:
+        message += "no site can serve it within the horizon"
+    return Infeasibility(slot, sites, gateways, needed, there, result.infeasible_prices, message)
+
+
+def _checked(path: str | os.PathLike[str]) -> Path:
+    path = Path(path)
+    if path.suffix not in (".npz", ".nc"):
+        raise InputError(f"{path}: the name must end in .npz or .nc")
+    return path

@@ -1,0 +1,227 @@
+"""Solving a problem: settings, progress and the call into the compiled core."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from . import _core
+from ._arrays import FloatArray, read_count, read_number
+from .errors import InputError
+from .problem import Problem
+from .solution import Solution
+
+__all__ = ["solve"]
+
+Watcher: TypeAlias = Callable[[_core.Progress], object]
+
+DEVICES = ("auto", "cpu", "reference", "cuda")
+
+
+def solve(
+    problem: Problem,
+    *,
+    tol: float = 1e-6,
+    device: str = "auto",
+    threads: int | None = None,
+    time_limit: float | None = None,
+    max_iterations: int | None = None,
+    warm_start: Solution | None = None,
+    callback: Callable[[_core.Progress], bool | None] | None = None,
+    progress: bool = False,
+    verbose: bool = False,
+) -> Solution:
+    """Solve a problem to a certified gap.
+
+    Parameters
+    ----------
+    problem : Problem
+        What to solve.
+    tol : float
+        The gap to reach, relative to the objective; above 0 and below 1.
+    device : str
+        "auto", "cpu", "reference" (serial and slow, for tests) or "cuda".
+    threads : int, optional
+        CPU threads; by default as many as the process may use. The answer has the same bits for
+        any number.
+    time_limit : float, optional
+        Seconds after which to stop with the best answer so far.
+    max_iterations : int, optional
+        Iterations after which to stop with the best answer so far.
+    warm_start : Solution, optional
+        The solution of a problem of the same shapes, to start from.
+    callback : callable, optional
+        Called at every check with an object that has `iterations`, `seconds`, `objective`,
+        `lower_bound` and `gap`; return True to stop with the best answer so far.
+    progress : bool
+        Show the progress on standard error, with rich where it is installed.
+    verbose : bool
+        Print one line a check.
+
+    Returns
+    -------
+    Solution
+        The best allocation found, its prices and its certificate. An outcome (infeasible, stopped
+        early, Ctrl-C) is its status, never an exception.
+
+    Raises
+    ------
+    InputError
+        If an argument is out of range, or the device is not in this build.
+
+    References
+    ----------
+    The equity terms are those of arXiv 2307.05494 and arXiv 2412.16539; restarts and primal weights
+    follow arXiv 2106.04756 and arXiv 2407.16144.
+    """
+    if not isinstance(problem, Problem):
+        raise InputError(f"problem is a {type(problem).__name__}; it must be a Problem")
+    settings = _settings(tol, device, threads, time_limit, max_iterations)
+    start = None if warm_start is None else _warm_start(problem, warm_start)
+    watchers: list[Watcher] = []
+    if callback is not None:
+        watchers.append(callback)
+    if verbose:
+        watchers.append(_columns())
+    with _display(settings.tol) if progress else contextlib.nullcontext() as show:
+        if show is not None:
+            watchers.append(show)
+        result = _core.solve(problem._core(), settings, start, _together(watchers))
+    solution = Solution._from_core(problem, result)
+    if verbose:
+        print(solution)
+    return solution
+
+
+def _settings(
+    tol: float,
+    device: str,
+    threads: int | None,
+    time_limit: float | None,
+    max_iterations: int | None,
+) -> _core.Settings:
+    """Check the settings one by one and hand them to the core."""
+    settings: dict[str, Any] = {}
+    settings["tol"] = read_number("tol", tol, "it must be above 0 and below 1", 0.0, open_=True)
+    if settings["tol"] >= 1:
+        raise InputError(f"tol is {tol}; it must be above 0 and below 1")
+    settings["device"] = _device(device)
+    if threads is not None:
+        settings["threads"] = read_count("threads", threads)
+    if time_limit is not None and time_limit != math.inf:
+        rule = "it must be a number of seconds above 0"
+        settings["time_limit"] = read_number("time_limit", time_limit, rule, 0.0, open_=True)
+    if max_iterations is not None:
+        settings["max_iterations"] = read_count("max_iterations", max_iterations)
+    return _core.Settings(**settings)
+
+
+def _device(device: str) -> str:
+    if device not in DEVICES:
+        raise InputError(f"device is {device!r}; it must be one of {', '.join(DEVICES)}")
+    backends = _core.build_info()["backends"]
+    if device != "auto" and device not in backends:
+        raise InputError(f"device is {device!r}; this build has only {', '.join(backends)}")
+    return device
+
+
+@dataclass(frozen=True)
+class _WarmStart:
+    """A solution in the core's words."""
+
+    allocation: FloatArray
+    shed: FloatArray | None
+    site_load: FloatArray
+    capacity_prices: FloatArray
+    energy_prices: FloatArray
+    equity_prices: list[FloatArray]
+
+
+def _warm_start(problem: Problem, solution: Solution) -> _WarmStart:
+    if not isinstance(solution, Solution):
+        raise InputError(f"warm_start is a {type(solution).__name__}; it must be a Solution")
+    for name, ours, theirs in (
+        ("allocation", (problem.slots, problem.arcs), solution.allocation.shape),
+        ("site_load", (problem.slots, problem.sites), solution.site_load.shape),
+    ):
+        if ours != theirs:
+            raise InputError(f"warm_start.{name} has shape {theirs}; the problem needs {ours}")
+    regions = {name: totals.size for name, totals in problem.history.items()}
+    theirs_by_name = {name: totals.size for name, totals in solution.footprints.items()}
+    if list(regions.items()) != list(theirs_by_name.items()):
+        raise InputError(
+            f"warm_start has footprints and regions {theirs_by_name}; the problem has {regions}"
+        )
+    prices = solution.prices
+    return _WarmStart(
+        allocation=solution.allocation,
+        shed=solution.shed,
+        site_load=solution.site_load,
+        capacity_prices=prices.capacity,
+        energy_prices=prices.energy,
+        equity_prices=[prices.equity[name] for name in problem.footprints],
+    )
+
+
+def _together(watchers: list[Watcher]) -> Callable[[_core.Progress], bool] | None:
+    """Make one callback of several; any of them may stop the solve, each sees every check."""
+    if not watchers:
+        return None
+    return lambda state: any([bool(watch(state)) for watch in watchers])
+
+
+def _columns() -> Watcher:
+    """Return a watcher that prints a line a check."""
+    print(f"{'iterations':>10} {'seconds':>9} {'objective':>16} {'lower bound':>16} {'gap':>9}")
+
+    def show(state: _core.Progress) -> None:
+        numbers = f"{state.objective:>16.9g} {state.lower_bound:>16.9g} {state.gap:>9.2e}"
+        print(f"{state.iterations:>10} {state.seconds:>9.2f} {numbers}")
+
+    return show
+
+
+@contextlib.contextmanager
+def _display(tol: float) -> Iterator[Watcher]:
+    """Show how far the gap has come towards the tolerance, counted in digits."""
+    try:
+        from rich.console import Console
+        from rich.progress import Progress as Bar
+    except ImportError:
+        yield _line(tol)
+        print(file=sys.stderr)
+        return
+    with Bar(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("solving", total=1.0)
+
+        def show(state: _core.Progress) -> None:
+            text = f"iteration {state.iterations}, gap {state.gap:.1e}"
+            bar.update(task, completed=_digits(state.gap, tol), description=text)
+
+        yield show
+
+
+def _line(tol: float) -> Watcher:
+    """Return a watcher that keeps one line on standard error up to date."""
+    shown = -math.inf
+
+    def show(state: _core.Progress) -> None:
+        nonlocal shown
+        if time.monotonic() - shown > 0.1:
+            shown = time.monotonic()
+            text = f"iteration {state.iterations}, gap {state.gap:.1e} of {tol:.0e}"
+            print(f"\r{text:<60}", end="", file=sys.stderr, flush=True)
+
+    return show
+
+
+def _digits(gap: float, tol: float) -> float:
+    """Return the share of the digits wanted that a gap has reached, 0 to 1."""
+    if not 0 < gap < 1:
+        return 0.0 if gap > 0 or math.isnan(gap) else 1.0
+    return min(1.0, math.log(gap) / math.log(tol))

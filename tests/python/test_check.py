@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import numpy as np
+
+import equiload as el
+
+
+def messages(report, level: str) -> str:
+    return "\n".join(str(finding) for finding in report if finding.level == level)
+
+
+def test_a_sound_problem_has_no_errors(problem):
+    report = el.check(problem)
+    assert report.ok and not report.warnings
+    assert "used on average" in messages(report, "info")
+    assert str(report).count("\n") == len(report) - 1
+
+
+def test_too_much_demand_names_the_slot(arguments):
+    arguments["demand"][2] = 10.0
+    report = el.check(el.Problem(**arguments))
+    assert not report.ok
+    assert "slot 2: all work needs at least 20 MWh, but the sites hold 15 MWh" in str(report)
+    assert report.errors == tuple(report)[: len(report.errors)]
+
+
+def test_too_much_demand_names_the_gateway(arguments):
+    arguments["demand"][1, 1] = 8.0
+    network = el.Network.from_mask([[1, 1, 1], [0, 1, 0]])
+    problem = el.Problem(**arguments, network=network, gateway_names=["web", "batch"])
+    text = messages(el.check(problem), "error")
+    assert "slot 1: gateway 1 (batch) needs at least 8 MWh, but its sites hold 5 MWh" in text
+
+
+def test_infeasibility_that_no_single_sum_shows(arguments):
+    # Two gateways share one small site; the third site is large, but only one gateway reaches it.
+    arguments["demand"] = np.array([[1.0, 4.0, 4.0]])
+    arguments |= {"price": np.ones((1, 3)), "footprints": {"carbon": np.ones((1, 3))}}
+    network = el.Network.from_mask([[1, 0, 1], [1, 1, 0], [1, 1, 0]])
+    problem = el.Problem(**arguments | {"capacity": [3.0, 3.0, 50.0]}, network=network)
+    report = el.check(problem)
+    assert not report.ok
+    assert "slot 0" in messages(report, "error")
+
+
+def test_shedding_makes_overload_an_answer(arguments):
+    arguments["demand"][2] = 100.0
+    assert el.check(el.Problem(**arguments, shed_cost=500.0)).ok
+
+
+def test_delays_past_the_horizon_are_named(arguments):
+    network = el.Network.from_arcs([0, 1, 1], [0, 1, 2], delay=[0, 2, 3], gateways=2, sites=3)
+    report = el.check(el.Problem(**arguments, network=network))
+    assert "every arc of gateway 1 in slots 2 and 3 ends past the horizon" in str(report)
+
+
+def test_work_that_can_wait_is_no_error(arguments):
+    arguments["demand"] = np.array([[12.0, 8.0], [0.0, 0.0], [0.0, 0.0], [0.0, 0.0]])
+    network = el.Network.complete(2, 3).with_delays(1)
+    assert el.check(el.Problem(**arguments, network=network)).ok
+
+
+def test_idle_parts_are_mentioned(arguments):
+    arguments["demand"][:, 1] = 0.0
+    network = el.Network.from_mask([[1, 1, 0], [1, 0, 0]])
+    text = messages(el.check(el.Problem(**arguments, network=network)), "info")
+    assert "no arc leads to site 2 (Texas)" in text
+    assert "gateway 1 never has any work" in text
+
+
+def test_suspicious_units_are_warned_about(arguments):
+    arguments["price"][3, 2] = 4e6
+    arguments["footprints"] = {"carbon": np.full((4, 3), 400.0), "air": np.ones((4, 3))}
+    report = el.check(el.Problem(**arguments))
+    text = messages(report, "warning")
+    assert report.ok
+    assert "[slot 3, site 2 (Texas)] has size 4e+06, 100000 times the median" in text
+    assert "in t/MWh that is large: is it in kg/MWh?" in text
+    assert "footprints['air']: reported, but no equity term prices it" in messages(report, "info")

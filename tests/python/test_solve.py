@@ -1,0 +1,228 @@
+from __future__ import annotations
+
+import re
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from oracle import judge
+
+import equiload as el
+
+
+def same_bits(one: el.Solution, two: el.Solution) -> bool:
+    arrays = [
+        [s.allocation, s.site_load, s.prices.capacity, *s.prices.equity.values()]
+        for s in (one, two)
+    ]
+    return one.objective == two.objective and all(
+        a.tobytes() == b.tobytes() for a, b in zip(*arrays, strict=True)
+    )
+
+
+def assert_usable(problem: el.Problem, solution: el.Solution) -> None:
+    found = judge(problem, solution)
+    assert found.unmet <= 1e-12 and found.overload <= 1e-9 and found.negative == 0
+    assert solution.objective == pytest.approx(found.objective, rel=1e-10)
+    assert solution.lower_bound == pytest.approx(found.bound, rel=1e-9, abs=1e-6)
+    assert solution.lower_bound <= solution.objective * (1 + 1e-12)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"tol": 0.0}, "tol is 0; it must be above 0 and below 1"),
+        ({"tol": 1.0}, "tol is 1.0; it must be above 0 and below 1"),
+        ({"tol": np.nan}, "tol is NaN"),
+        ({"tol": "tight"}, "tol is 'tight'"),
+        ({"device": "gpu"}, "device is 'gpu'; it must be one of auto, cpu, reference, cuda"),
+        ({"threads": 0}, "threads is 0; it must be a whole number of at least 1"),
+        ({"threads": 1.5}, "threads is 1.5"),
+        ({"time_limit": -1}, "time_limit is -1"),
+        ({"time_limit": 0}, "time_limit is 0; it must be a number of seconds above 0"),
+        ({"time_limit": np.nan}, "time_limit is NaN"),
+        ({"max_iterations": 0}, "max_iterations is 0"),
+        ({"warm_start": 3}, "warm_start is a int; it must be a Solution"),
+    ],
+)
+def test_bad_settings_are_named(problem, settings, message):
+    with pytest.raises(el.InputError, match=re.escape(message)):
+        el.solve(problem, **settings)
+
+
+def test_what_is_no_problem_is_named():
+    with pytest.raises(el.InputError, match="problem is a dict; it must be a Problem"):
+        el.solve({})
+
+
+def test_a_missing_back_end_is_named(problem):
+    if "cuda" in el.build_info()["backends"]:
+        pytest.skip("this build has CUDA")
+    with pytest.raises(el.InputError, match="device is 'cuda'; this build has only"):
+        el.solve(problem, device="cuda")
+
+
+def test_build_info():
+    info = el.build_info()
+    assert {"version", "backends", "vector", "lanes", "cuda", "compiler"} <= set(info)
+    assert {"reference", "cpu"} <= set(info["backends"])
+
+
+@pytest.mark.parametrize("device", ["auto", "cpu", "reference"])
+@pytest.mark.parametrize("tol", [1e-3, 1e-6])
+def test_the_tolerance_is_met(fleet, device, tol):
+    problem = fleet(slots=12)
+    solution = el.solve(problem, tol=tol, device=device)
+    assert solution.status == "optimal" and solution.gap <= tol
+    assert_usable(problem, solution)
+
+
+def test_reference_and_cpu_agree(fleet):
+    problem = fleet(slots=8)
+    one, two = (el.solve(problem, device=device) for device in ("cpu", "reference"))
+    assert one.objective == pytest.approx(two.objective, rel=2e-6)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_same_bits_for_any_number_of_threads(fleet, seed):
+    problem = fleet(seed=seed)
+    one, two, three = (el.solve(problem, threads=threads) for threads in (1, 2, 3))
+    assert same_bits(one, two) and same_bits(one, three)
+
+
+def test_the_same_bits_for_any_number_of_threads_with_delays_and_shedding(fleet):
+    problem = fleet(slots=10)
+    problem = problem.replace(
+        network=problem.network.with_delays({0: 3, 2: 1}, cost_per_slot=0.1), shed_cost=500.0
+    )
+    one, two, three = (el.solve(problem, tol=1e-4, threads=threads) for threads in (1, 2, 3))
+    assert same_bits(one, two) and same_bits(one, three)
+
+
+def test_solves_may_run_at_the_same_time(fleet):
+    problems = [fleet(slots=8, seed=seed) for seed in range(4)]
+    alone = [el.solve(problem, threads=1) for problem in problems]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda problem: el.solve(problem, threads=1), problems))
+        shared = list(pool.map(lambda _: el.solve(problems[0], threads=1), range(4)))
+    assert all(same_bits(*pair) for pair in zip(alone, together, strict=True))
+    assert all(same_bits(alone[0], other) for other in shared)
+
+
+@pytest.mark.parametrize("iterations", [1, 2, 10])
+def test_max_iterations_returns_a_usable_answer(problem, iterations):
+    solution = el.solve(problem, max_iterations=iterations, tol=1e-12)
+    assert solution.status == "feasible"
+    assert solution.iterations <= iterations
+    assert_usable(problem, solution)
+
+
+@pytest.mark.parametrize("limit", [1e-9, 1e-3])
+def test_time_limit_returns_a_usable_answer(problem, limit):
+    solution = el.solve(problem, time_limit=limit, tol=1e-14)
+    assert solution.status == "feasible"
+    assert_usable(problem, solution)
+
+
+def test_a_callback_sees_progress_and_may_stop(problem):
+    seen = []
+
+    def callback(state) -> bool:
+        seen.append((state.iterations, state.seconds, state.objective, state.lower_bound))
+        return len(seen) == 2
+
+    solution = el.solve(problem, tol=1e-14, callback=callback)
+    assert len(seen) == 2
+    assert seen[0][0] <= seen[1][0] and seen[0][1] <= seen[1][1]
+    assert solution.status == "interrupted"
+    assert_usable(problem, solution)
+
+
+def test_a_callback_that_returns_nothing_does_not_stop(problem):
+    assert el.solve(problem, callback=lambda state: None).status == "optimal"
+
+
+def test_an_error_in_a_callback_comes_out(problem):
+    def callback(state) -> None:
+        raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine"):
+        el.solve(problem, tol=1e-14, callback=callback)
+
+
+def test_warm_start(problem, solution):
+    again = el.solve(problem, warm_start=solution)
+    assert again.status == "optimal"
+    assert again.iterations <= solution.iterations
+    assert_usable(problem, again)
+    nearby = problem.replace(price=problem.price * 1.01)
+    assert el.solve(nearby, warm_start=solution).status == "optimal"
+
+
+def test_a_warm_start_of_another_shape_is_named(fleet, solution):
+    with pytest.raises(el.InputError, match=r"warm_start\.allocation has shape"):
+        el.solve(fleet(slots=3), warm_start=solution)
+    other = solution.problem.replace(footprints={}, equity={})
+    with pytest.raises(el.InputError, match="warm_start has footprints and regions"):
+        el.solve(other, warm_start=solution)
+
+
+def test_verbose_prints_columns(problem, capsys):
+    el.solve(problem, verbose=True)
+    head, *lines, last = capsys.readouterr().out.splitlines()
+    assert head.split() == ["iterations", "seconds", "objective", "lower", "bound", "gap"]
+    assert lines and all(len(line.split()) == 5 for line in lines)
+    assert last.startswith("Solution(optimal")
+
+
+@pytest.mark.parametrize("rich", [True, False])
+def test_progress_goes_to_standard_error(problem, capsys, monkeypatch, rich):
+    if rich:
+        pytest.importorskip("rich")
+    else:
+        for name in ("rich", "rich.console", "rich.progress"):
+            monkeypatch.setitem(sys.modules, name, None)
+    assert el.solve(problem, progress=True).status == "optimal"
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert rich or "gap" in captured.err
+
+
+def test_nothing_is_printed_unasked(problem, capsys):
+    el.solve(problem)
+    captured = capsys.readouterr()
+    assert captured.out == "" and captured.err == ""
+
+
+def test_shedding(arguments):
+    arguments["demand"][2] = 10.0
+    problem = el.Problem(**arguments, shed_cost=500.0)
+    solution = el.solve(problem)
+    assert solution.status == "optimal"
+    assert solution.shed.sum() == pytest.approx(5.0, rel=1e-5)
+    assert solution.breakdown["shed"] == pytest.approx(500.0 * solution.shed.sum())
+    assert_usable(problem, solution)
+
+
+def test_no_demand_at_all(arguments):
+    arguments["demand"][:] = 0.0
+    solution = el.solve(el.Problem(**arguments, history={"carbon": [1.0, 5.0, 2.0]}))
+    assert solution.status == "optimal"
+    assert solution.objective == pytest.approx(500.0)
+    assert not solution.allocation.any()
+
+
+def test_without_footprints():
+    problem = el.Problem(np.ones((3, 2)), 1.5, [[1.0, 2.0]] * 3)
+    solution = el.solve(problem)
+    assert solution.objective == pytest.approx(3 * (1.5 * 1 + 0.5 * 2), rel=1e-6)
+    assert solution.footprints == {}
+
+
+def test_unlimited_capacity(arguments):
+    problem = el.Problem(**arguments | {"capacity": np.inf})
+    solution = el.solve(problem)
+    assert solution.status == "optimal"
+    assert not solution.prices.capacity.any()
+    assert_usable(problem, solution)
