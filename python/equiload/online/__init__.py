@@ -13,7 +13,7 @@ from .horizon import RecedingHorizon
 from .mirror import MirrorDescent, decaying
 from .policy import Decision, Policy
 from .robust import Robust
-from .running import Comparison, Run, compare, simulate
+from .running import Comparison, Run, compare, simulate, standard_policies
 from .static import Slot, Static
 
 __all__ = [
@@ -36,4 +36,5 @@ __all__ = [
     "compare",
     "decaying",
     "simulate",
+    "standard_policies",
 ]

@@ -141,7 +141,8 @@ def auxiliary(term: Equity, theta: FloatArray, cap: FloatArray) -> FloatArray:
 
     For functions that are linear while the order of the regions stays the same (total, maximum,
     mean of the largest) and equal caps, the minimiser is the cap on the regions of largest price
-    and 0 elsewhere; other functions get the best point of that kind.
+    and 0 elsewhere; other functions get the best point of that kind. Of several minimisers it is
+    the one with most regions at the cap: a region without a price does not gain one by a tie.
 
     Parameters
     ----------

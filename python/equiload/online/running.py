@@ -17,12 +17,16 @@ from ..errors import InputError
 from ..problem import COSTS, Problem
 from ..solution import Solution
 from ..solver import solve
+from .baselines import PRESETS, Greedy, Nearest
+from .horizon import RecedingHorizon
+from .mirror import MirrorDescent
 from .policy import Decision, Policy
+from .robust import Robust
 
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["Comparison", "Run", "compare", "simulate"]
+__all__ = ["Comparison", "Run", "compare", "simulate", "standard_policies"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -364,6 +368,34 @@ def compare(
     runs = {name: simulate(policy, problem, progress=progress) for name, policy in named.items()}
     best = solve(problem, progress=progress) if offline is True else offline
     return Comparison(problem, runs, best or None)
+
+
+def standard_policies(problem: Problem) -> dict[str, Policy]:
+    """Return the policies to look at first, each with its defaults.
+
+    Parameters
+    ----------
+    problem : Problem
+        The problem; of the presets of `Greedy` and of `Nearest`, those that fit it.
+
+    Returns
+    -------
+    dict of str to Policy
+        By name: baselines, mirror descent, receding horizon (same hour yesterday, 24 slots, planned
+        every 6) and, without delays, the robust combination of the two.
+    """
+    static = problem.static()
+    policies: dict[str, Policy] = {}
+    for name in PRESETS:
+        with contextlib.suppress(InputError):  # a footprint that the problem does not have
+            policies[name] = Greedy(static, name)
+    with contextlib.suppress(InputError):  # nothing says how far a site is
+        policies["Nearest"] = Nearest(static)
+    policies["MirrorDescent"] = MirrorDescent(static)
+    policies["RecedingHorizon"] = RecedingHorizon(static, window=24, every=6)
+    if not problem.network.delay.any():
+        policies["Robust"] = Robust(RecedingHorizon(static, window=24, every=6), trust=0.1)
+    return policies
 
 
 def _named(policies: Sequence[Policy]) -> dict[str, Policy]:
