@@ -15,6 +15,13 @@ constexpr double tolerated = 5e-10;  // relative overload accepted where nothing
 
 using Entry = std::pair<double, std::size_t>;
 
+// The ends of the arcs, then those of one shed arc a gateway: it leads to an unlimited site of its own.
+std::vector<Index> with_shed_arcs(std::span<const Index> ends, std::size_t count, std::size_t first) {
+    std::vector<Index> all(ends.begin(), ends.end());
+    for (std::size_t n = 0; n < count; ++n) all.push_back(static_cast<Index>(first + n));
+    return all;
+}
+
 }  // namespace
 
 std::optional<EnergyFactors> factor_energies(std::size_t gateways, std::size_t sites,
@@ -57,29 +64,23 @@ SlotSolver::SlotSolver(std::size_t gateways, std::size_t sites, std::span<const 
     : gateways_(gateways),
       sites_(sites),
       shed_cost_(shed_cost),
-      gateway_(gateway.begin(), gateway.end()),
-      site_(site.begin(), site.end()),
+      gateway_(with_shed_arcs(gateway, shed_cost < infinity ? gateways : 0, 0)),
+      site_(with_shed_arcs(site, shed_cost < infinity ? gateways : 0, sites)),
       energy_(energy.begin(), energy.end()),
-      cost_(cost.begin(), cost.end()) {
+      cost_(cost.begin(), cost.end()),
+      by_gateway_(gateway_, gateways),
+      by_site_(site_, sites + gateway_.size() - gateway.size()) {
     auto factors = factor_energies(gateways, sites, gateway, site, energy);
     if (!factors) throw std::invalid_argument("the energies do not factor over gateways and sites");
     factors_ = std::move(*factors);
-    std::size_t nodes = sites;
-    if (shed_cost < infinity)  // shed work goes to an unlimited site of the gateway's own
-        for (std::size_t j = 0; j < gateways; ++j) {
-            gateway_.push_back(static_cast<Index>(j));
-            site_.push_back(static_cast<Index>(nodes++));
-        }
-    by_.emplace_back(gateway_, gateways);
-    by_.emplace_back(site_, nodes);
     arc_cost_.resize(gateway_.size());
-    limit_.resize(nodes);
+    limit_.resize(by_site_.start.size() - 1);
     at_gateway_.resize(gateways);
-    at_site_.resize(nodes);
+    at_site_.resize(limit_.size());
 }
 
 SlotAnswer SlotSolver::decide(const double* demand, const double* capacity, const double* price) {
-    start(demand, capacity, price);
+    start(capacity, price);
     bool feasible = true;
     for (std::size_t j = 0; j < gateways_; ++j)
         if (demand[j] > 0) feasible = serve(j, demand[j] * factors_.gateway[j]) && feasible;
@@ -88,8 +89,7 @@ SlotAnswer SlotSolver::decide(const double* demand, const double* capacity, cons
     return result;
 }
 
-void SlotSolver::start(const double* demand, const double* capacity, const double* price) {
-    (void)demand;
+void SlotSolver::start(const double* capacity, const double* price) {
     flow_.assign(gateway_.size(), 0.0);
     used_.assign(limit_.size(), 0.0);
     scarcity_.assign(limit_.size(), 0.0);
@@ -108,7 +108,7 @@ void SlotSolver::start(const double* demand, const double* capacity, const doubl
 // Sends all work of a gateway; false when some of it finds no room.
 bool SlotSolver::serve(std::size_t gateway, double work) {
     // Prices of earlier work may have made this gateway's arcs dearer: its own price starts at the least.
-    for (Index e : by_[0].of(gateway)) {
+    for (Index e : by_gateway_.of(gateway)) {
         const auto a = static_cast<std::size_t>(e);
         const double dearer = arc_cost_[a] + scarcity_[static_cast<std::size_t>(site_[a])];
         work_price_[gateway] = std::min(work_price_[gateway], dearer);
@@ -152,7 +152,7 @@ std::size_t SlotSolver::search(std::size_t gateway) {
         here.settled = true;
         if (room(site) > 0) return site;
         touched_sites_.push_back(site);
-        for (Index e : by_[1].of(site)) {
+        for (Index e : by_site_.of(site)) {
             const auto a = static_cast<std::size_t>(e), j = static_cast<std::size_t>(gateway_[a]);
             if (flow_[a] <= 0 || at_gateway_[j].epoch == epoch_) continue;
             at_gateway_[j] = {distance, a, epoch_, true};
@@ -164,7 +164,7 @@ std::size_t SlotSolver::search(std::size_t gateway) {
 
 void SlotSolver::relax(std::size_t gateway, double distance) {
     touched_gateways_.push_back(gateway);
-    for (Index e : by_[0].of(gateway)) {
+    for (Index e : by_gateway_.of(gateway)) {
         const auto a = static_cast<std::size_t>(e), i = static_cast<std::size_t>(site_[a]);
         const double reduced = std::max(0.0, arc_cost_[a] + scarcity_[i] - work_price_[gateway]);
         const double there = distance + reduced;
@@ -230,7 +230,7 @@ SlotAnswer SlotSolver::answer(const double* demand, const double* capacity, cons
     for (std::size_t j = 0; j < gateways_; ++j) {
         if (!(demand[j] > 0)) continue;
         double least = shed_cost_;
-        for (Index e : by_[0].of(j)) {
+        for (Index e : by_gateway_.of(j)) {
             const auto a = static_cast<std::size_t>(e), i = static_cast<std::size_t>(site_[a]);
             if (a < arcs())
                 least = std::min(least, cost_[a] + energy_[a] * (price[i] + result.capacity_price[i]));

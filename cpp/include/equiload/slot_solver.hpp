@@ -59,7 +59,7 @@ class SlotSolver {
         bool settled = false;
     };
 
-    void start(const double* demand, const double* capacity, const double* price);
+    void start(const double* capacity, const double* price);
     bool serve(std::size_t gateway, double work);
     std::size_t search(std::size_t gateway);
     void relax(std::size_t gateway, double distance);
@@ -74,7 +74,7 @@ class SlotSolver {
     std::vector<Index> gateway_, site_;  // (A',) the caller's arcs, then one a gateway for shed work
     std::vector<double> energy_, cost_;  // (A,)
     EnergyFactors factors_;
-    std::vector<Grouping> by_;  // by gateway, by site
+    Grouping by_gateway_, by_site_;
 
     std::vector<double> flow_, arc_cost_;        // (A',) f and its cost per unit
     std::vector<double> limit_, used_;           // (I',) in units of f

@@ -128,7 +128,7 @@ def dual_set(name: str, term: Equity, regions: int) -> DualSet:
     """
     if hasattr(term, "limit"):
         rule = "a hard limit has no price to learn; use RecedingHorizon"
-        raise InputError(f"equity[{name!r}] is {term!r}; {rule}")
+        raise InputError(f"equity[{name!r}] is a {type(term).__name__}; {rule}")
     if isinstance(term, Sum):
         return Point(regions)
     if hasattr(term, "q"):

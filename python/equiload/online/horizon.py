@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 
 from .._arrays import FloatArray, read_count, read_number
+from ..equity import Equity
 from ..problem import Problem
 from ..solver import solve
 from .forecast import Forecast, Persistence
@@ -62,7 +63,8 @@ class RecedingHorizon(Policy):
     .. math:: C + \sum_r \mu_r \phi_r(w_r (\tfrac{W}{n} E_r + B_r)),
 
     which is the problem of n slots made of n/W such windows, by homogeneity of phi, and the exact
-    rest of the problem once the window reaches the horizon's end.
+    rest of the problem once the window reaches the horizon's end.  Of a hard limit a window gets its
+    share W/n; it is aimed at, and kept where the forecasts allow.
 
     Parameters
     ----------
@@ -192,7 +194,7 @@ class RecedingHorizon(Policy):
                 name: np.array([slot.footprints[name] for slot in slots])
                 for name in static.footprints
             },
-            equity=static.equity,
+            equity={name: _over_window(term, share) for name, term in static.equity.items()},
             network=static.network,
             regions=static.regions,
             history={name: share * self._ahead(name, slots) for name in static.footprints},
@@ -229,6 +231,15 @@ class RecedingHorizon(Policy):
         cell = network.delay * network.sites + network.site
         load = np.bincount(cell, network.energy * work, cells).astype(np.float64, copy=False)
         return load.reshape(-1, network.sites)
+
+
+def _over_window(term: Equity, share: float) -> Equity:
+    """Return an equity function as a window sees it: its share of a hard limit, if it has one."""
+    limit = getattr(term, "limit", None)
+    if limit is None:
+        return term
+    changes: dict[str, Any] = {"limit": share * limit}
+    return replace(term, **changes)
 
 
 def _out_of_reach(problem: Problem) -> float:
