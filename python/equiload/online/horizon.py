@@ -63,8 +63,8 @@ class RecedingHorizon(Policy):
     .. math:: C + \sum_r \mu_r \phi_r(w_r (\tfrac{W}{n} E_r + B_r)),
 
     which is the problem of n slots made of n/W such windows, by homogeneity of phi, and the exact
-    rest of the problem once the window reaches the horizon's end.  Of a hard limit a window gets its
-    share W/n; it is aimed at, and kept where the forecasts allow.
+    rest of the problem once the window reaches the horizon's end.  Of a hard limit a window gets
+    its share W/n; it is aimed at, and kept where the forecasts allow.
 
     Parameters
     ----------
