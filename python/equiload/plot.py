@@ -23,6 +23,7 @@ __all__ = ["burden_bars", "cost_against_burden", "cumulative_burden", "price_pat
 # and survive a black-and-white printer.
 _COLOURS = ("#E69F00", "#0072B2", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
 _HATCHES = ("//", "", "..", "xx", "\\\\", "++")
+_MARKERS = ("o", "s", "^", "D")
 _UNITS = {"carbon": "t", "water": "m³"}
 
 
@@ -173,17 +174,18 @@ def cost_against_burden(comparison: Comparison) -> Figure:
     rows, names = comparison.rows, list(comparison.problem.footprints)
     if not names:
         raise InputError("the problem has no footprints; there is nothing to draw")
-    figure = _figure(5.5 * len(names), 4.2)
+    figure = _figure(5.0 * len(names) + 1.8, 4.2)
     for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
         for n, row in enumerate(rows):
-            at = row["cost"], row[f"{name} max"]
-            axes.plot(*at, "o", color=_COLOURS[n % len(_COLOURS)])
-            axes.annotate(row["policy"], at, xytext=(5, 4), textcoords="offset points", fontsize=8)
+            colour, marker = _COLOURS[n % len(_COLOURS)], _MARKERS[n // len(_COLOURS) % 4]
+            style = {"color": colour, "marker": marker, "linestyle": "", "label": row["policy"]}
+            axes.plot(row["cost"] / 1e3, row[f"{name} max"], **style)
         unit = _UNITS.get(name, "")
-        axes.set_xlabel("cost (USD)")
+        axes.set_xlabel("cost (thousand USD)")
         axes.set_ylabel(f"largest {name} ({unit})" if unit else f"largest {name}")
-        axes.margins(0.15)
+        axes.margins(0.1)
         axes.spines[["top", "right"]].set_visible(False)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside right center", frameon=False)
     return figure
 
 

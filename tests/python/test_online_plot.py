@@ -38,7 +38,9 @@ def test_cumulative_burden_ends_at_the_totals(table):
 
 
 def test_cost_against_burden_has_a_point_a_policy(table):
-    axes = cost_against_burden(table).axes[0]
-    points = [(line.get_xdata()[0], line.get_ydata()[0]) for line in axes.lines]
-    assert points == [(row["cost"], row["carbon max"]) for row in table.rows]
-    assert [text.get_text() for text in axes.texts] == ["GLB-Cost", "MirrorDescent"]
+    figure = cost_against_burden(table)
+    lines = figure.axes[0].lines
+    points = [(line.get_xdata()[0], line.get_ydata()[0]) for line in lines]
+    assert points == [(row["cost"] / 1e3, row["carbon max"]) for row in table.rows]
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["GLB-Cost", "MirrorDescent"]
