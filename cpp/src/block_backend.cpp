@@ -38,34 +38,42 @@ BlockBackend::BlockBackend(const Problem& problem, const EquityProx& equity, con
         scratch_.emplace_back(blocks_.longest_row() * blocks_.lanes);
 }
 
-void BlockBackend::start(const double* x, const double* v) {
+void BlockBackend::start(const double* x, const double* v, std::span<const double> lambda) {
     const Problem& p = blocks_.problem;
     blocks_.scatter(x, p.arcs, iterate_.x);
     blocks_.scatter(v, p.sites, iterate_.v);
     std::copy_n(iterate_.x, blocks_.lane_count(p.arcs), iterate_.x_anchor);
     std::copy_n(iterate_.v, blocks_.lane_count(p.sites), iterate_.v_anchor);
     std::fill_n(iterate_.residual_start, blocks_.lane_count(1), -1.0);
-    estimate_weights();
+    estimate_weights(lambda.data());
     blocks_.each_block([&](int block, int) { kernels_.refresh(model_, iterate_, block); });
 }
 
-// omega ~ |dv| / |dx| in the step metrics, with dv the spread of the prices that a slot's arcs see and dx its
-// demand.
-void BlockBackend::estimate_weights() {
-    const auto lanes = blocks_.lanes;
+// omega ~ |dv| / |dx| in the step metrics, with dx the demand of a slot and dv the spread of what its arcs
+// cost at first, not at v: near an optimum all arcs in use cost the same.
+void BlockBackend::estimate_weights(const double* lambda) {
+    const Problem& p = blocks_.problem;
+    const std::size_t lanes = blocks_.lanes;
+    std::vector<double> cost(p.sites);
     for (std::size_t t = 0; t < blocks_.lane_count(1); ++t) {
         const std::size_t b = t / lanes, w = t % lanes;
+        for (std::size_t i = 0; i < p.sites; ++i) {
+            cost[i] = model_.price[(b * p.sites + i) * lanes + w];
+            for (std::size_t r = 0; r < static_cast<std::size_t>(model_.footprints); ++r)
+                cost[i] +=
+                    lambda[r * p.sites + i] *
+                    model_.footprint[((b * static_cast<std::size_t>(model_.footprints) + r) * p.sites + i) *
+                                         lanes +
+                                     w];
+        }
         double spread = 0, size = 0, root = 0;
-        for (std::size_t j = 0; j < blocks_.problem.gateways; ++j) {
-            const double d = model_.demand[(b * blocks_.problem.gateways + j) * lanes + w];
+        for (std::size_t j = 0; j < p.gateways; ++j) {
+            const double d = model_.demand[(b * p.gateways + j) * lanes + w];
             double least = 1e300, most = -1e300;
             for (int a = model_.row[j]; a < model_.row[j + 1]; ++a) {
                 const auto at = static_cast<std::size_t>(a);
-                const double v =
-                    iterate_
-                        .v[(b * blocks_.problem.sites + static_cast<std::size_t>(model_.site[at])) * lanes +
-                           w];
-                const double price = blocks_.problem.arc_cost[at] + blocks_.problem.arc_energy[at] * v;
+                const double price =
+                    p.arc_cost[at] + p.arc_energy[at] * cost[static_cast<std::size_t>(model_.site[at])];
                 least = std::min(least, price), most = std::max(most, price);
             }
             if (most > least) spread += d * (most - least);
@@ -73,7 +81,7 @@ void BlockBackend::estimate_weights() {
             root += std::sqrt(d);
         }
         iterate_.omega[t] = iterate_.omega_start[t] =
-            spread > 0 ? spread / size * root / size * static_cast<double>(blocks_.problem.gateways) : 1.0;
+            spread > 0 ? spread / size * root / size * static_cast<double>(p.gateways) : 1.0;
     }
 }
 

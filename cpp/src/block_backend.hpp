@@ -16,7 +16,7 @@ class BlockBackend {
     BlockBackend(const Problem& problem, const EquityProx& equity, const BlockKernels& kernels, Team& team,
                  const Tuning& tuning);
 
-    void start(const double* x, const double* v);
+    void start(const double* x, const double* v, std::span<const double> lambda);
     std::span<const double> begin(std::span<const double> lambda);
     std::span<const double> iterate(std::span<const double> lambda, const Pass& pass);
     std::span<const double> burden(std::span<const double> lambda);
@@ -25,7 +25,7 @@ class BlockBackend {
     std::string name() const { return kernels_.name; }
 
  private:
-    void estimate_weights();
+    void estimate_weights(const double* lambda);
     void restart_together(const Pass& pass);
     double* scratch(int member) const { return scratch_[static_cast<std::size_t>(member)].data(); }
 

@@ -8,9 +8,13 @@ namespace equiload {
 
 const BlockKernels& kernels_reference();
 const BlockKernels& kernels_baseline();
+const BarrierKernels& barrier_reference();
+const BarrierKernels& barrier_baseline();
 #if defined(EQUILOAD_X86)
 const BlockKernels& kernels_avx2();
 const BlockKernels& kernels_avx512();
+const BarrierKernels& barrier_avx2();
+const BarrierKernels& barrier_avx512();
 #endif
 
 BuildInfo build_info() {
@@ -36,14 +40,14 @@ std::string best_instructions() {
     return "baseline";
 }
 
-const BlockKernels& choose_kernels(const Settings& settings) {
-    if (settings.device == "reference") return kernels_reference();
+Kernels choose_kernels(const Settings& settings) {
+    if (settings.device == "reference") return {kernels_reference(), barrier_reference()};
     const std::string best = best_instructions();
     const std::string wanted = settings.instructions == "auto" ? best : settings.instructions;
-    if (wanted == "baseline") return kernels_baseline();
+    if (wanted == "baseline") return {kernels_baseline(), barrier_baseline()};
 #if defined(EQUILOAD_X86)
-    if (wanted == "avx2" && best != "baseline") return kernels_avx2();
-    if (wanted == "avx512" && best == "avx512") return kernels_avx512();
+    if (wanted == "avx2" && best != "baseline") return {kernels_avx2(), barrier_avx2()};
+    if (wanted == "avx512" && best == "avx512") return {kernels_avx512(), barrier_avx512()};
 #endif
     throw std::invalid_argument("instructions: this machine or this build has no " + wanted);
 }
