@@ -182,5 +182,19 @@ TEST_CASE("prices of regions go in and come out, footprints without equity have 
     CHECK(prox.site_prices() == Values{1.0, 4.0, 4.0});
 }
 
+TEST_CASE("prices of another weight are moved into the dual set") {
+    World world = blank(1, 1, 3);
+    world.arc(0, 0);
+    world.burden(6.0).sensitivity = {1.0, 2.0, 1.0};
+    const Problem problem = world.view();
+    EquityProx prox(problem);
+    prox.set_region_prices({{10.0, 10.0, 0.0}});  // pi = (10, 5, 0): 4.5 too much for each that has any
+    CHECK(prox.region_prices().at(0)[0] == doctest::Approx(5.5));
+    CHECK(prox.region_prices().at(0)[1] == doctest::Approx(1.0));
+    CHECK(prox.region_prices().at(0)[2] == 0.0);
+    prox.set_region_prices({{0.0, 0.0, 0.0}});
+    CHECK(prox.site_prices() == Values{2.0, 4.0, 2.0});
+}
+
 }  // namespace
 }  // namespace equiload::test

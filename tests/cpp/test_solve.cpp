@@ -139,6 +139,21 @@ TEST_CASE("a warm start from the optimum is the optimum") {
     CHECK(second.objective <= first.objective * (1 + 1e-9));
 }
 
+TEST_CASE("a warm start from another problem misleads nobody") {
+    World before = random_world({}, 9), now = before;
+    for (double& d : now.demand) d *= 0.2;                  // its plan serves five times too much
+    for (double& p : now.price) p -= 200;                   // and would earn money with that
+    for (World::Burden& b : now.burdens) b.weight *= 0.01;  // its burdens cost far too much
+    const Solution first = solved(before), cold = solved(now);
+    WarmStart start;
+    start.allocation = first.allocation.data(), start.energy = first.prices.energy.data();
+    start.equity = first.prices.equity;
+    const Solution warm = solved(now, {}, start);
+    CHECK(warm.status == Status::optimal);
+    CHECK(warm.lower_bound <= warm.objective + 1e-9 * std::abs(warm.objective));
+    CHECK(warm.objective == doctest::Approx(cold.objective).epsilon(3e-6));
+}
+
 TEST_CASE("limits and callbacks stop with the answer so far") {
     const World w = wide(false);
     Settings settings;

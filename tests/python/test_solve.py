@@ -160,6 +160,20 @@ def test_warm_start(problem, solution):
     assert el.solve(nearby, warm_start=solution).status == "optimal"
 
 
+@pytest.mark.parametrize("factor", [0.01, 0.5, 30.0])
+def test_a_warm_start_from_other_weights_and_demand_stays_certified(fleet, factor):
+    problem = fleet(slots=8)
+    other = problem.replace(
+        demand=problem.demand * min(1.0, factor),
+        price=problem.price - 100.0,  # serving too much would pay
+        equity={name: el.Max(term.weight * factor) for name, term in problem.equity.items()},
+    )
+    solution = el.solve(other, warm_start=el.solve(problem))
+    assert solution.status == "optimal"
+    assert_usable(other, solution)
+    assert solution.objective == pytest.approx(el.solve(other).objective, rel=3e-6)
+
+
 def test_a_warm_start_of_another_shape_is_named(fleet, solution):
     with pytest.raises(el.InputError, match=r"warm_start\.allocation has shape"):
         el.solve(fleet(slots=3), warm_start=solution)
