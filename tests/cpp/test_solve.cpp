@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -124,6 +125,16 @@ TEST_CASE("work without an arc is infeasible without prices") {
     CHECK(s.infeasibility.slot == 1);
     CHECK(s.infeasibility.gateways == std::vector<int>{1});
     CHECK(s.infeasibility.prices.empty());
+}
+
+TEST_CASE("an arc that never arrives is no arc") {
+    World w = random_world({}, 4);
+    const Solution without = solved(w);
+    for (Index j = 0; j < static_cast<Index>(w.gateways); ++j)  // slot + delay would overflow
+        w.arc(j, 1, 1e-3, 0.0, std::numeric_limits<Index>::max() - j);
+    const Solution with = solved(w);
+    CHECK(with.status == Status::optimal);
+    CHECK(with.objective == doctest::Approx(without.objective).epsilon(3e-6));
 }
 
 TEST_CASE("a warm start from the optimum is the optimum") {
