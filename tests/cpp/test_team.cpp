@@ -100,6 +100,15 @@ TEST_CASE("teams of several callers do not meet") {
     CHECK(total == 4L * 20 * 20 * 45);
 }
 
+TEST_CASE("a team is never larger than the number of pieces") {
+    Team team(1000);
+    CHECK(team.size() == static_cast<int>(Team::most_pieces));
+    std::atomic<int> done = 0;
+    team.run(Team::most_pieces, [&](std::size_t, int) { ++done; });
+    CHECK(done == team.size());
+    CHECK(Team(-3).size() == 1);
+}
+
 TEST_CASE("a process has at least one core") { CHECK(usable_cores() >= 1); }
 
 }  // namespace
