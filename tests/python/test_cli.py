@@ -39,6 +39,13 @@ def test_demo_prints_the_comparison(capsys):
     (carbon,) = (line.split() for line in out.splitlines() if line.startswith("carbon max/mean"))
     cheap, fair = map(float, carbon[-2:])
     assert fair < cheap
+    (equity,) = (line.split() for line in out.splitlines() if line.startswith("carbon equity"))
+    assert equity[-2] == "-" and float(equity[-1].replace(",", "")) > 0
+
+
+def test_version(capsys):
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"equiload {el.__version__}\n"
 
 
 def test_demo_writes_solutions_scenario_and_pictures(tmp_path, capsys):
