@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -41,9 +42,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         return stop.code if isinstance(stop.code, int) else SOLVED
     command: Callable[[argparse.Namespace], int] = options.command
     try:
-        return command(options)
+        code = command(options)
+        sys.stdout.flush()  # what cannot be written shows here, not as the interpreter ends
+        return code
     except InputError as error:
         print(f"equiload: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except BrokenPipeError:  # whoever read the output has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return UNSOLVED
+    except OSError as error:
+        print(f"equiload: {error.filename}: {error.strerror}", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:  # outside of a solve, which would have kept its best answer
         print("equiload: interrupted", file=sys.stderr)

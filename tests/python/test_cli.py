@@ -176,6 +176,20 @@ def test_help_is_0(capsys):
     assert "demo" in capsys.readouterr().out
 
 
+def test_what_cannot_be_written_is_2(scenario, tmp_path, capsys):
+    (tmp_path / "out" / "solution.npz").mkdir(parents=True)
+    assert main(["solve", str(scenario), "--tol", "1e-3", "--out", str(tmp_path / "out")]) == 2
+    assert capsys.readouterr().err.endswith("solution.npz: Is a directory\n")
+
+
+def test_a_reader_that_goes_away_is_no_accident(scenario):
+    command = [sys.executable, "-m", "equiload", "solve", str(scenario), "--tol", "1e-3"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 1
+
+
 def test_as_a_process():
     command = [sys.executable, "-m", "equiload", "demo", "--sites", "0"]
     done = subprocess.run(command, capture_output=True, text=True, env=os.environ, timeout=120)
