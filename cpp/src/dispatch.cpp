@@ -19,8 +19,9 @@ BuildInfo build_info() {
 #else
     const std::string compiler = "GCC " __VERSION__;
 #endif
-    return {EQUILOAD_VERSION,    compiler,             {"reference", "cpu"},
-            best_instructions(), built_instructions(), kernels_baseline().lanes};
+    return {EQUILOAD_VERSION,     compiler,
+            {"reference", "cpu"}, best_instructions(),
+            built_instructions(), kernels_baseline().lanes};
 }
 
 std::vector<std::string> built_instructions() {
