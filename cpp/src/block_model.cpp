@@ -41,7 +41,8 @@ void BlockModel::build_network() {
     for (Index j : p.arc_gateway) ++row_[static_cast<std::size_t>(j) + 1];
     for (std::size_t j = 0; j < p.gateways; ++j) row_[j + 1] += row_[j];
     site_.assign(p.arc_site.begin(), p.arc_site.end());
-    delay_.assign(p.arc_delay.begin(), p.arc_delay.end());
+    // Any delay past the horizon is like any other, and slot + delay must not overflow.
+    for (Index delay : p.arc_delay) delay_.push_back(std::min(delay, static_cast<Index>(p.slots)));
     delayed_index_.assign(p.arcs, -1);
     in_start_.assign(p.sites + 1, 0);
     for (std::size_t a = 0; a < p.arcs; ++a)

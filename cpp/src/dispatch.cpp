@@ -18,8 +18,14 @@ const BarrierKernels& barrier_avx512();
 #endif
 
 BuildInfo build_info() {
-    return {EQUILOAD_VERSION,    __VERSION__,          {"reference", "cpu"},
-            best_instructions(), built_instructions(), kernels_baseline().lanes};
+#if defined(__clang__)
+    const std::string compiler = __VERSION__;  // names itself
+#else
+    const std::string compiler = "GCC " __VERSION__;
+#endif
+    return {EQUILOAD_VERSION,     compiler,
+            {"reference", "cpu"}, best_instructions(),
+            built_instructions(), kernels_baseline().lanes};
 }
 
 std::vector<std::string> built_instructions() {

@@ -60,7 +60,10 @@ void EquityProx::set_region_prices(const std::vector<std::vector<double>>& price
     for (std::size_t r = 0; r < terms_.size(); ++r) {
         Term& term = terms_[r];
         for (std::size_t g = 0; g < term.pi.size(); ++g)
-            term.pi[g] = prices[term.footprint][g] / term.data->sensitivity[g];
+            term.centre[g] = prices[term.footprint][g] / term.data->sensitivity[g];
+        std::fill(term.z.begin(), term.z.end(), 0.0);
+        std::fill(term.curvature.begin(), term.curvature.end(), 1.0);
+        term.function->maximise(term.z, term.curvature, term.centre, term.pi);  // the nearest point
         spread(term, r);
     }
 }

@@ -114,7 +114,8 @@ def _burden_panel(axes: Axes, name: str, solutions: Mapping[str, Solution], most
     for n, (label, values) in enumerate(totals.items()):
         colour, hatch = _COLOURS[n % len(_COLOURS)], _HATCHES[n % len(_HATCHES)]
         place = np.arange(order.size) + (n + 0.5) * width - 0.4
-        text = f"{label}: largest {values.max():,.4g} {unit}, mean {values.mean():,.4g} {unit}"
+        largest, mean = _short(values.max()), _short(values.mean())
+        text = f"{label}: largest {largest} {unit}, mean {mean} {unit}"
         axes.bar(
             place, values[order], width, color=colour, hatch=hatch, edgecolor="white", label=text
         )
@@ -128,6 +129,11 @@ def _burden_panel(axes: Axes, name: str, solutions: Mapping[str, Solution], most
     axes.set_title(f"Total {name}{some if order.size < len(regions) else ''}", loc="left")
     axes.legend(frameon=False, fontsize=9, loc="lower right", bbox_to_anchor=(1.0, 0.98))
     axes.spines[["top", "right"]].set_visible(False)
+
+
+def _short(value: float) -> str:
+    """Write a number with four digits or more, never as a power of ten that is in use."""
+    return f"{value:,.0f}" if 1e3 <= value < 1e9 else f"{value:.4g}"
 
 
 def _slot_ticks(axes: Axes, solution: Solution) -> None:

@@ -404,14 +404,16 @@ def _explain(problem: Problem, result: _core.Result) -> Infeasibility:
     slot = result.infeasible_slot if result.infeasible_slot >= 0 else None
     when = "" if slot is None else f"{problem.slot_axis.at(slot)}: "
     work = problem.gateway_axis.some(gateways) if gateways else "the demand"
-    verb = "needs" if len(gateways) < 2 else "need"
     needed, there = result.infeasible_demand, result.infeasible_capacity
-    message = f"{when}{work} {verb} at least {needed:.6g} MWh, but "
     if sites:
+        verb = "needs" if len(gateways) < 2 else "need"
         holds = "holds" if len(sites) == 1 else "hold"
-        message += f"{problem.site_axis.some(sites)} {holds} {there:.6g} MWh"
+        message = (
+            f"{when}{work} {verb} at least {needed:.6g} MWh, but "
+            f"{problem.site_axis.some(sites)} {holds} {there:.6g} MWh"
+        )
     else:
-        message += "no site can serve it within the horizon"
+        message = f"{when}no arc serves the work of {work} within the horizon"
     return Infeasibility(slot, sites, gateways, needed, there, result.infeasible_prices, message)
 
 
