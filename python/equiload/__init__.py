@@ -22,7 +22,8 @@ from .solution import Solution
 from .solver import solve
 
 if TYPE_CHECKING:
-    from . import data
+    from . import data, online
+    from .online import compare, simulate
 
 __version__ = _version("equiload")
 
@@ -38,15 +39,20 @@ __all__ = [
     "build_info",
     "certify",
     "check",
+    "compare",
     "data",
+    "online",
+    "simulate",
     "solve",
 ]
 
 
 def __getattr__(name: str) -> Any:
     # Imported on first use: a solve needs none of it.
-    if name == "data":
-        return importlib.import_module(".data", __name__)
+    if name in ("data", "online"):
+        return importlib.import_module(f".{name}", __name__)
+    if name in ("compare", "simulate"):
+        return getattr(importlib.import_module(".online", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ._arrays import read_count
+from ._arrays import FloatArray, read_count
 from .errors import InputError
 from .solution import Solution
 
@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["burden_bars", "site_load"]
+    from .online import Comparison, Run
+
+__all__ = ["burden_bars", "cost_against_burden", "cumulative_burden", "price_paths", "site_load"]
 
 # Okabe and Ito's palette, which most colour-blind readers can tell apart; the hatches help the rest
 # and survive a black-and-white printer.
@@ -91,6 +93,118 @@ def site_load(solution: Solution, most: int = 60) -> Figure:
     _slot_ticks(axes, solution)
     some = f"the {shown.size} busiest of " if shown.size < problem.sites else ""
     axes.set_title(f"Load of {some}{problem.sites} sites", loc="left")
+    return figure
+
+
+def price_paths(run: Run, most: int = 6) -> Figure:
+    """Draw how the prices of the regions' burdens moved, one panel a footprint.
+
+    Parameters
+    ----------
+    run : Run
+        A run of a policy with prices.
+    most : int
+        How many regions to name at most, those dearest on average; the others stay grey.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Lines over the slots, USD per unit of burden.
+
+    Raises
+    ------
+    InputError
+        If matplotlib is missing, or the policy had no prices.
+    """
+    if not run.prices:
+        raise InputError(f"{run.policy} has no prices; there is nothing to draw")
+    paths = {name: values for name, values in run.prices.items() if values.any()}
+    return _paths_figure(run, paths or run.prices, read_count("most", most), "price of {}", "USD/")
+
+
+def cumulative_burden(run: Run, most: int = 6) -> Figure:
+    """Draw how the burdens of the regions grew, history included, one panel a footprint.
+
+    Parameters
+    ----------
+    run : Run
+        A run of any policy.
+    most : int
+        How many regions to name at most, those most burdened at the end; the others stay grey.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Lines over the slots, in units of the footprint.
+
+    Raises
+    ------
+    InputError
+        If matplotlib is missing, or the problem has no footprints.
+    """
+    problem, paths = run.problem, {}
+    if not problem.footprints:
+        raise InputError("the problem has no footprints; there is nothing to draw")
+    for name, values in problem.footprints.items():
+        grown = np.zeros((problem.slots, problem.history[name].size))
+        np.add.at(grown.T, problem.regions[name], (values * run.site_load).T)
+        paths[name] = problem.history[name] + grown.cumsum(axis=0)
+    return _paths_figure(run, paths, read_count("most", most), "{} so far", "")
+
+
+def cost_against_burden(comparison: Comparison) -> Figure:
+    """Draw what every policy costs the operator against the worst burden, one panel a footprint.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        What `compare` returned.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A point a policy; down and to the left is better.
+
+    Raises
+    ------
+    InputError
+        If matplotlib is missing, or the problem has no footprints.
+    """
+    rows, names = comparison.rows, list(comparison.problem.footprints)
+    if not names:
+        raise InputError("the problem has no footprints; there is nothing to draw")
+    figure = _figure(5.5 * len(names), 4.2)
+    for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
+        for n, row in enumerate(rows):
+            at = row["cost"], row[f"{name} max"]
+            axes.plot(*at, "o", color=_COLOURS[n % len(_COLOURS)])
+            axes.annotate(row["policy"], at, xytext=(5, 4), textcoords="offset points", fontsize=8)
+        unit = _UNITS.get(name, "")
+        axes.set_xlabel("cost (USD)")
+        axes.set_ylabel(f"largest {name} ({unit})" if unit else f"largest {name}")
+        axes.margins(0.15)
+        axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def _paths_figure(
+    run: Run, paths: Mapping[str, FloatArray], most: int, title: str, per: str
+) -> Figure:
+    """Draw one line a region, those that end highest in colour."""
+    figure = _figure(11.0, 3.2 * len(paths))
+    panels = figure.subplots(len(paths), 1, squeeze=False, sharex=True)[:, 0]
+    for axes, (name, values) in zip(panels, paths.items(), strict=True):
+        key = values.mean(axis=0) if per else values[-1]
+        order, names = np.argsort(-key, kind="stable"), run.problem.region_names[name]
+        axes.plot(values[:, order[most:]], color="#BBBBBB", linewidth=0.6)
+        for n, region in enumerate(order[:most]):
+            style = {"color": _COLOURS[n % len(_COLOURS)], "label": names[region]}
+            axes.plot(values[:, region], **style)
+        axes.set_ylabel(f"{per}{_UNITS.get(name, 'unit' if per else '')}")
+        axes.set_title(f"{run.policy}: {title.format(name)}", loc="left")
+        axes.legend(frameon=False, fontsize=8, ncols=3)
+        axes.spines[["top", "right"]].set_visible(False)
+    panels[-1].set_xlabel("slot")
     return figure
 
 

@@ -196,3 +196,17 @@ def test_as_a_process():
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr == "equiload: sites is 0; it must be at least 1\n"
+
+
+def test_compare_prints_every_policy_beside_the_optimum(scenario, tmp_path, capsys):
+    assert main(["compare", str(scenario), "--tol", "1e-3", "--out", str(tmp_path / "out")]) == 0
+    out = capsys.readouterr().out
+    for name in ("offline", "GLB-Cost", "GLB-All", "Nearest", "MirrorDescent", "Robust"):
+        (line,) = (line for line in out.splitlines() if line.startswith(name + " "))
+        assert "%" in line
+    assert (tmp_path / "out" / "price-paths.png").exists() != ("no pictures: " in out)
+
+
+def test_compare_says_what_cannot_fit(overfull, capsys):
+    assert main(["compare", str(overfull)]) == 1
+    assert "site 0 (Texas) holds 5 MWh" in capsys.readouterr().err
