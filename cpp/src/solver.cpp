@@ -112,6 +112,21 @@ Infeasibility describe(const Presolved& presolved, const Problem& original, cons
     return result;
 }
 
+// A proof that the budgets cannot all be kept.
+Infeasibility describe_budgets(const Presolved& presolved, const Examiner& found, Team& team) {
+    const Problem& p = presolved.problem();
+    Infeasibility result;
+    presolved.expand_prices(found.ray, result.prices);
+    for (double& u : result.prices) u = std::max(u, 0.0);
+    const Shortfall sum = budget_shortfall(p, {{}, found.ray, found.budget_ray}, team);
+    result.energy_needed = sum.needed, result.energy_available = sum.available;
+    result.budget = found.budget_ray;
+    result.budget.resize(p.footprints.size());
+    for (std::size_t r = 0; r < p.footprints.size(); ++r)
+        if (p.footprints[r].kind != EquityKind::budget) result.budget[r].clear();
+    return result;
+}
+
 // The answer in the caller's terms, recomputed from the caller's data.
 void certify(const Problem& problem, const Presolved& presolved, Incumbent& best, Team& team, Solution& s) {
     presolved.expand(best.allocation, s.allocation, s.shed, team);
@@ -171,7 +186,10 @@ class Solve {
         solution.threads = team_.size();
         solution.status = begin(warm_start) ? iterate(control, solution) : Status::infeasible;
         if (solution.status == Status::infeasible) {
-            solution.infeasibility = describe(presolved_, problem_, examiner_.ray, stranded_, team_);
+            solution.infeasibility =
+                examiner_.budget_ray.empty()
+                    ? describe(presolved_, problem_, examiner_.ray, stranded_, team_)
+                    : describe_budgets(presolved_, examiner_, team_);
             solution.objective = solution.lower_bound = std::numeric_limits<double>::infinity();
             solution.gap = std::numeric_limits<double>::quiet_NaN();
         } else if (solution.status != Status::unsolved) {

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ._core import build_info
 from .certificate import certify
 from .checking import check
-from .equity import Max, Sum
+from .equity import Budget, Max, Norm, Sum, TopMean
 from .errors import InputError
 from .network import Model, Network
 from .problem import Problem
@@ -27,13 +27,16 @@ if TYPE_CHECKING:
 __version__ = _version("equiload")
 
 __all__ = [
+    "Budget",
     "InputError",
     "Max",
     "Model",
     "Network",
+    "Norm",
     "Problem",
     "Solution",
     "Sum",
+    "TopMean",
     "__version__",
     "build_info",
     "certify",

@@ -32,6 +32,10 @@ class EquityProx {
     std::vector<std::vector<double>> region_prices() const;
     void set_region_prices(const std::vector<std::vector<double>>& prices);
 
+    // Aims a little below every budget, so that the iterates end up within it; `worth` is what this may cost,
+    // USD.
+    void keep_reserve(double worth);
+
     // One Newton step. totals: [E_1 .. E_R, H_11, H_21, H_22, ..][site]. Returns the largest relative change.
     double step(std::span<const double> totals);
 
@@ -50,6 +54,7 @@ class EquityProx {
     std::size_t sites_ = 0;
     std::vector<Term> terms_;
     std::vector<double> site_prices_, start_prices_;
+    double reserve_ = 0;
 };
 
 }  // namespace equiload
