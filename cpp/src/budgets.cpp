@@ -7,6 +7,25 @@
 
 namespace equiload {
 
+Problem close_spent_cells(const Problem& problem, std::vector<double>& capacity) {
+    Problem closed = problem;
+    for (const Footprint& f : problem.footprints) {
+        if (f.kind != EquityKind::budget) continue;
+        for (std::size_t i = 0; i < problem.sites; ++i) {
+            const auto g = static_cast<std::size_t>(f.region[i]);
+            if (f.limit[g] > f.history[g] * (1 + budget_tolerance)) continue;
+            if (capacity.empty())
+                for (std::size_t t = 0; t < problem.slots; ++t)
+                    capacity.insert(capacity.end(), problem.capacity.row(t),
+                                    problem.capacity.row(t) + problem.sites);
+            for (std::size_t t = 0; t < problem.slots; ++t)
+                if (f.values.row(t)[i] > 0) capacity[t * problem.sites + i] = 0;
+        }
+    }
+    if (!capacity.empty()) closed.capacity = {capacity.data(), problem.sites};
+    return closed;
+}
+
 Budgets::Budgets(const Problem& problem) : problem_(problem) {
     for (std::size_t r = 0; r < problem.footprints.size(); ++r)
         if (problem.footprints[r].kind == EquityKind::budget) budgeted_.push_back(r);

@@ -8,6 +8,7 @@
 #include "block_backend.hpp"
 #include "dispatch.hpp"
 #include "equiload/algorithm/solve.hpp"
+#include "equiload/budgets.hpp"
 #include "equiload/presolve.hpp"
 
 namespace equiload {
@@ -177,7 +178,8 @@ class Solve {
           reduced_(presolved_.problem()),
           team_(team_size(reduced_, settings)),
           equity_(reduced_),
-          repair_(reduced_),
+          open_cells_(close_spent_cells(reduced_, open_capacity_)),
+          repair_(open_cells_),
           examiner_(reduced_, repair_, presolved_.constant(), team_) {}
 
     Solution run(const WarmStart& warm_start, const Control& control) {
@@ -258,6 +260,8 @@ class Solve {
     const Problem& reduced_;
     Team team_;
     EquityProx equity_;
+    std::vector<double> open_capacity_;
+    const Problem open_cells_;
     const Repair repair_;
     Examiner examiner_;
     std::vector<double> x_, v_;  // where the iteration starts

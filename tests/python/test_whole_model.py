@@ -76,3 +76,29 @@ def test_budgets(problem, seed, room):
         assert "budgets" in str(solution.infeasibility)
     else:
         assert_certified(problem, solution, best)
+
+
+@settings(max_examples=60)
+@given(problems(quadratic=True), SEEDS)
+def test_all_kinds_together_with_curved_costs_and_idle_power(problem, seed):
+    rng = np.random.default_rng(seed)
+    problem = with_terms(problem, rng, ["max", "sum", "norm", "topmean"])
+    idle = rng.choice([0.0, 1.0]) * rng.uniform(0, 3, (problem.slots, problem.sites))
+    problem = problem.replace(idle_power=idle[0] if rng.random() < 0.5 else idle)
+    solution = el.solve(problem)
+    assert_certified(problem, solution, optimum(problem))
+    found = el.certify(problem, solution)
+    assert found.gap <= 1.01e-6 and found.unmet <= 1e-12 and found.overload <= 1e-9
+
+
+@settings(max_examples=60)
+@given(problems(quadratic=True), SEEDS)
+def test_budgets_with_curved_costs_and_idle_power(problem, seed):
+    rng = np.random.default_rng(seed)
+    problem = with_budgets(problem.replace(idle_power=rng.uniform(0, 3)), rng, 0.05)
+    solution, best = el.solve(problem), optimum(problem)
+    if math.isinf(best):
+        assert solution.status == "infeasible"
+    else:
+        assert_certified(problem, solution, best)
+        assert el.certify(problem, solution).overspent <= 1.001e-9

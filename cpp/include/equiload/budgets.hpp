@@ -9,6 +9,10 @@
 
 namespace equiload {
 
+// The problem with the cells closed whose region's budget is spent by its history: no blend can leave them,
+// a repair can. `capacity` holds what the result then points to.
+Problem close_spent_cells(const Problem& problem, std::vector<double>& capacity);
+
 class Budgets {
  public:
     using Totals = std::vector<std::vector<double>>;  // (G_r,) burdens E_r, or prices of them
