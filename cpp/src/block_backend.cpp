@@ -280,12 +280,16 @@ std::span<const double> BlockBackend::burden(std::span<const double> lambda) {
 std::span<const double> BlockBackend::reduce() {
     const auto lanes = static_cast<std::size_t>(kernels_.lanes);
     const std::size_t entries = quantities_ * problem_.sites;
+    // Chunk by chunk into the first chunk's lanes, which is one long vector addition, then lane by lane.
+    double* const sums = chunk_totals_.data();
     const auto reduce_range = [&](std::size_t begin, std::size_t end, int) {
+        for (std::size_t chunk = 1; chunk < chunks_; ++chunk) {
+            const double* const part = sums + chunk * entries * lanes;
+            for (std::size_t k = begin * lanes; k < end * lanes; ++k) sums[k] += part[k];
+        }
         for (std::size_t k = begin; k < end; ++k) {
             double sum = 0;
-            for (std::size_t chunk = 0; chunk < chunks_; ++chunk)
-                for (std::size_t w = 0; w < lanes; ++w)
-                    sum += chunk_totals_.data()[(chunk * entries + k) * lanes + w];
+            for (std::size_t w = 0; w < lanes; ++w) sum += sums[k * lanes + w];
             totals_[k] = sum;
         }
     };

@@ -1,6 +1,7 @@
 #include "equiload/solver.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cmath>
 #include <stdexcept>
@@ -274,6 +275,35 @@ Solution solve(const Problem& problem, const Settings& settings, const WarmStart
                const Control& control, const Tuning& tuning) {
     settings.validate();
     return Solve(problem, settings, tuning).run(warm_start, control);
+}
+
+std::vector<Solution> solve_batch(const std::vector<Scenario>& scenarios, const Settings& settings,
+                                  const Control& control, const Tuning& tuning) {
+    settings.validate();
+    const auto start = Clock::now();
+    std::vector<Solution> solutions(scenarios.size());
+    Team team(std::min(settings.threads > 0 ? settings.threads : usable_cores(),
+                       static_cast<int>(scenarios.size())));
+    std::atomic<bool> stop = false;
+    std::atomic<std::int64_t> done = 0;
+    team.split(scenarios.size(), [&](std::size_t begin, std::size_t end, int member) {
+        // Only the thread that called may ask for signals and call back; the others look at what it found.
+        const Control own{{}, [&] {
+                              if (member == 0 && control.interrupt && control.interrupt()) stop = true;
+                              return stop.load();
+                          }};
+        for (std::size_t k = begin; k < end; ++k) {
+            Settings alone = settings;
+            alone.threads = 1;
+            alone.time_limit = std::max(1e-9, settings.time_limit - seconds_since(start));
+            if (stop) alone.max_iterations = 1;
+            solutions[k] = Solve(*scenarios[k].problem, alone, tuning).run(scenarios[k].start, own);
+            const std::int64_t finished = ++done;
+            if (member == 0 && control.watch && control.watch({finished, seconds_since(start), 0, 0, 0}))
+                stop = true;
+        }
+    });
+    return solutions;
 }
 
 }  // namespace equiload

@@ -20,6 +20,7 @@ from .network import Model, Network
 from .problem import Problem
 from .solution import Solution
 from .solver import solve
+from .sweep import Frontier, frontier, solve_batch
 
 if TYPE_CHECKING:
     from . import data
@@ -28,6 +29,7 @@ __version__ = _version("equiload")
 
 __all__ = [
     "Budget",
+    "Frontier",
     "InputError",
     "Max",
     "Model",
@@ -42,7 +44,9 @@ __all__ = [
     "certify",
     "check",
     "data",
+    "frontier",
     "solve",
+    "solve_batch",
 ]
 
 

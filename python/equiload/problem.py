@@ -265,6 +265,13 @@ class Problem(Frozen):
         given: dict[str, Any] = self.__dict__["_given"]
         return {name: getattr(self, name) for name in names} | named | given
 
+    def _burdened_price(self, prices: Mapping[str, FloatArray]) -> FloatArray:
+        """Return ``c0 = p + sum_r lambda_r f_r`` (T, I) at prices of the burdens."""
+        cost = self.price.copy()
+        for name, price in prices.items():
+            cost += price[self.regions[name]] * self.footprints[name]
+        return cost
+
     def _region_argument(self, name: str) -> AnyArray:
         """Return the regions of the sites as the user would give them: labels where there are."""
         codes, names = self.regions[name], self.region_names[name]

@@ -110,6 +110,9 @@ Status iterate_to_tolerance(B& backend, EquityProx& equity, Examiner& examiner, 
         equity.keep_reserve(0.1 * criteria.tol * std::max(1.0, std::abs(examiner.best.lower_bound)));
     };
     keep_reserve();
+    now.objective = examiner.best.objective;
+    now.lower_bound = examiner.best.lower_bound;
+    if (const auto status = termination(criteria, now)) return *status;  // a warm start may be good enough
     equity.step(backend.begin(equity.site_prices()));
     for (;;) {
         const std::int64_t k = ++now.iterations;
