@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -16,12 +16,14 @@ from .equity import Budget
 from .errors import InputError
 from .problem import Problem
 from .solution import Solution
-from .solver import _settings, _warm_start, solve
+from .solver import _settings, _warm_start, _WarmStart
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = ["Frontier", "frontier", "solve_batch"]
+
+_USELESS = ("infeasible", "unsolved")
 
 
 def solve_batch(
@@ -160,9 +162,19 @@ class Frontier:
 
 
 def frontier(
-    problem: Problem, weights: Mapping[str, ArrayLike], **settings: Any
+    problem: Problem,
+    weights: Mapping[str, ArrayLike],
+    *,
+    tol: float = 1e-6,
+    device: str = "auto",
+    threads: int | None = None,
+    time_limit: float | None = None,
+    max_iterations: int | None = None,
 ) -> Frontier:
-    """Sweep the weights of equity terms, every solve starting from that of a neighbour.
+    """Sweep the weights of equity terms, every point starting from its solved neighbours.
+
+    The points are halved again and again, first the ends, then the middle, then the quarters; the
+    points of one such wave are solved side by side, like those of `solve_batch`.
 
     Parameters
     ----------
@@ -171,9 +183,14 @@ def frontier(
     weights : mapping of str to array_like, shape (N,)
         Per footprint the weights to sweep, USD per unit, at least 0; several are swept together,
         point by point.
-    **settings
-        As for `solve`: `tol`, `threads`, `device`, `time_limit` (for all points together),
-        `max_iterations`.
+    tol : float
+        The gap to reach at every point.
+    device, threads : str, int
+        As for `solve_batch`.
+    time_limit : float, optional
+        Seconds for all points together; those that it leaves no time for return a first plan.
+    max_iterations : int, optional
+        Iterations after which to stop a point with its best answer so far.
 
     Returns
     -------
@@ -186,25 +203,60 @@ def frontier(
         If a footprint has no equity term with a weight, lengths differ, or a weight is negative.
     """
     swept = _read_weights(problem, weights)
+    settings = _settings(tol, device, threads, time_limit, max_iterations)
     count = next(iter(swept.values())).size
-    # From the lightest to the heaviest: a neighbour's prices scale with the weight.
     order = sorted(range(count), key=lambda n: [float(values[n]) for values in swept.values()])
-    limit = settings.pop("time_limit", None)
-    left = math.inf if limit is None else limit
-    found: dict[int, Solution] = {}
-    last: Solution | None = None
-    for n in order:
-        terms = {
-            name: replace(problem.equity[name], weight=float(values[n]))  # type: ignore[call-arg]
-            for name, values in swept.items()
-        }
-        point = problem.replace(equity=dict(problem.equity) | terms)
-        last = solve(point, warm_start=last, time_limit=max(left, 1e-9), **settings)
-        left -= last.seconds
-        found[n] = last
-        if last.status in ("infeasible", "unsolved"):
-            last = None
-    return Frontier(tuple(found[n] for n in range(count)), swept)
+    began = time.monotonic()
+    found: dict[int, Solution] = {}  # by place in the order
+    for wave in _waves(count):
+        points = [_with_weights(problem, swept, order[place]) for place in wave]
+        starts = [_between(p, place, found) for p, place in zip(points, wave, strict=True)]
+        if time_limit is not None:
+            settings.time_limit = max(1e-9, time_limit - (time.monotonic() - began))
+        results = _core.solve_batch([point._core() for point in points], settings, starts)
+        for place, point, result in zip(wave, points, results, strict=True):
+            found[place] = Solution._from_core(point, result)
+    place_of = {n: place for place, n in enumerate(order)}
+    return Frontier(tuple(found[place_of[n]] for n in range(count)), swept)
+
+
+def _waves(count: int) -> Iterator[list[int]]:
+    """Yield the ends, the middle, the quarters, ... of 0 .. count-1, each number once."""
+    yield sorted({0, count - 1})
+    gaps = [(0, count - 1)]
+    while gaps := [(low, high) for low, high in gaps if high - low > 1]:
+        yield [(low + high) // 2 for low, high in gaps]
+        middles = [(low, (low + high) // 2, high) for low, high in gaps]
+        gaps = [pair for low, mid, high in middles for pair in ((low, mid), (mid, high))]
+
+
+def _with_weights(problem: Problem, swept: Mapping[str, FloatArray], point: int) -> Problem:
+    terms: dict[str, Any] = dict(problem.equity)
+    for name, values in swept.items():
+        terms[name] = replace(terms[name], weight=float(values[point]))
+    return problem.replace(equity=terms)
+
+
+def _between(problem: Problem, place: int, found: Mapping[int, Solution]) -> _WarmStart | None:
+    """Start half-way between the nearest solved points on both sides."""
+    usable = sorted(n for n, solution in found.items() if solution.status not in _USELESS)
+    below, above = [n for n in usable if n < place], [n for n in usable if n > place]
+    starts = [_warm_start(problem, found[n]) for n in below[-1:] + above[:1]]
+    return _mean(starts) if starts else None
+
+
+def _mean(starts: list[_WarmStart]) -> _WarmStart:
+    if len(starts) == 1:
+        return starts[0]
+    one, two = starts
+    return _WarmStart(
+        allocation=(one.allocation + two.allocation) / 2,
+        shed=None if one.shed is None or two.shed is None else (one.shed + two.shed) / 2,
+        energy_prices=(one.energy_prices + two.energy_prices) / 2,
+        equity_prices=[
+            (a + b) / 2 for a, b in zip(one.equity_prices, two.equity_prices, strict=True)
+        ],
+    )
 
 
 def _burden(solution: Solution, name: str) -> float:
