@@ -69,6 +69,24 @@ BoundResult run(const BoundProblem& problem, const Settings& settings, const py:
     return bind_result(std::move(solution), problem.view);
 }
 
+std::vector<BoundResult> run_batch(const std::vector<const BoundProblem*>& problems, const Settings& settings,
+                                   const std::vector<py::object>& warm_starts, const Tuning& tuning) {
+    std::vector<py::object> keep;
+    std::vector<Scenario> scenarios;
+    for (std::size_t k = 0; k < problems.size(); ++k)
+        scenarios.push_back(
+            {&problems[k]->view, warm_start_from(warm_starts.at(k), problems[k]->view, keep)});
+    std::vector<Solution> solutions;
+    {
+        const py::gil_scoped_release release;
+        solutions = solve_batch(scenarios, settings, {{}, interrupted}, tuning);
+    }
+    std::vector<BoundResult> results;
+    for (std::size_t k = 0; k < problems.size(); ++k)
+        results.push_back(bind_result(std::move(solutions[k]), problems[k]->view));
+    return results;
+}
+
 std::optional<py::dict> cuda_details() {
     const CudaInfo info = cuda_info();
     if (!info.built) return std::nullopt;
@@ -85,6 +103,8 @@ std::optional<py::dict> cuda_details() {
 void register_solve(py::module_& module) {
     module.def("solve", &run, py::arg("problem"), py::arg("settings"), py::arg("warm_start") = py::none(),
                py::arg("callback") = nullptr, py::arg("tuning") = Tuning{});
+    module.def("solve_batch", &run_batch, py::arg("problems"), py::arg("settings"), py::arg("warm_starts"),
+               py::arg("tuning") = Tuning{});
     module.def("build_info", [] {
         const BuildInfo info = build_info();
         py::dict d;

@@ -128,12 +128,16 @@ double* SiteSums::clear(std::size_t chunk) {
 
 const std::vector<double>& SiteSums::reduce() {
     const std::size_t lanes = blocks_.lanes;
+    // Chunk by chunk into the first chunk's lanes, which is one long vector addition, then lane by lane.
+    double* const sums = chunks_.data();
     const auto reduce_range = [&](std::size_t begin, std::size_t end, int) {
+        for (std::size_t chunk = 1; chunk < blocks_.chunks; ++chunk) {
+            const double* const part = sums + chunk * entries_ * lanes;
+            for (std::size_t k = begin * lanes; k < end * lanes; ++k) sums[k] += part[k];
+        }
         for (std::size_t k = begin; k < end; ++k) {
             double sum = 0;
-            for (std::size_t chunk = 0; chunk < blocks_.chunks; ++chunk)
-                for (std::size_t w = 0; w < lanes; ++w)
-                    sum += chunks_.data()[(chunk * entries_ + k) * lanes + w];
+            for (std::size_t w = 0; w < lanes; ++w) sum += sums[k * lanes + w];
             totals_[k] = sum;
         }
     };

@@ -294,14 +294,12 @@ void Repair::serve(double* allocation, Team& team) const {
                     sum += x[a];
                     if (largest == p.arcs || x[a] > x[largest]) largest = a;
                 }
-                if (largest == p.arcs) continue;
                 const double demand = p.demand.row(t)[j];
-                if (x[largest] < sum - demand) {  // more than one arc can give up: a plan for other demand
-                    const double share = demand / sum;
-                    sum = 0;
-                    for (Index e : arcs) sum += x[static_cast<std::size_t>(e)] *= share;
+                if (sum > 0 && std::abs(sum - demand) > 1e-6 * demand) {  // work of another demand
+                    for (Index e : arcs) x[e] *= demand / sum;
+                    sum = demand;
                 }
-                x[largest] = std::max(0.0, x[largest] + (demand - sum));
+                if (largest < p.arcs) x[largest] = std::max(0.0, x[largest] + (p.demand.row(t)[j] - sum));
             }
     });
 }

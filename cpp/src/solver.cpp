@@ -1,6 +1,7 @@
 #include "equiload/solver.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cmath>
 #include <functional>
@@ -11,6 +12,7 @@
 #include "block_backend.hpp"
 #include "dispatch.hpp"
 #include "equiload/algorithm/solve.hpp"
+#include "equiload/budgets.hpp"
 #include "equiload/presolve.hpp"
 
 namespace equiload {
@@ -117,6 +119,21 @@ Infeasibility describe(const Presolved& presolved, const Problem& original, cons
     return result;
 }
 
+// A proof that the budgets cannot all be kept.
+Infeasibility describe_budgets(const Presolved& presolved, const Examiner& found, Team& team) {
+    const Problem& p = presolved.problem();
+    Infeasibility result;
+    presolved.expand_prices(found.ray, result.prices);
+    for (double& u : result.prices) u = std::max(u, 0.0);
+    const Shortfall sum = budget_shortfall(p, {{}, found.ray, found.budget_ray}, team);
+    result.energy_needed = sum.needed, result.energy_available = sum.available;
+    result.budget = found.budget_ray;
+    result.budget.resize(p.footprints.size());
+    for (std::size_t r = 0; r < p.footprints.size(); ++r)
+        if (p.footprints[r].kind != EquityKind::budget) result.budget[r].clear();
+    return result;
+}
+
 // The answer in the caller's terms, recomputed from the caller's data.
 void certify(const Problem& problem, const Presolved& presolved, Incumbent& best, Team& team, Solution& s) {
     presolved.expand(best.allocation, s.allocation, s.shed, team);
@@ -167,7 +184,8 @@ class Solve {
           reduced_(presolved_.problem()),
           team_(team_size(reduced_, settings)),
           equity_(reduced_),
-          repair_(reduced_),
+          open_cells_(close_spent_cells(reduced_, open_capacity_)),
+          repair_(open_cells_),
           examiner_(reduced_, repair_, presolved_.constant(), team_) {}
 
     Solution run(const WarmStart& warm_start, const Control& control) {
@@ -176,7 +194,9 @@ class Solve {
         solution.threads = team_.size();
         solution.status = begin(warm_start) ? iterate(control, solution) : Status::infeasible;
         if (solution.status == Status::infeasible) {
-            solution.infeasibility = describe(presolved_, problem_, examiner_.ray, stranded_, team_);
+            solution.infeasibility = examiner_.budget_ray.empty()
+                                         ? describe(presolved_, problem_, examiner_.ray, stranded_, team_)
+                                         : describe_budgets(presolved_, examiner_, team_);
             solution.objective = solution.lower_bound = std::numeric_limits<double>::infinity();
             solution.gap = std::numeric_limits<double>::quiet_NaN();
         } else if (solution.status != Status::unsolved) {
@@ -280,6 +300,8 @@ class Solve {
     const Problem& reduced_;
     Team team_;
     EquityProx equity_;
+    std::vector<double> open_capacity_;
+    const Problem open_cells_;
     const Repair repair_;
     Examiner examiner_;
     std::vector<double> x_, v_;  // where the iteration starts
@@ -293,6 +315,35 @@ Solution solve(const Problem& problem, const Settings& settings, const WarmStart
                const Control& control, const Tuning& tuning) {
     settings.validate();
     return Solve(problem, settings, tuning).run(warm_start, control);
+}
+
+std::vector<Solution> solve_batch(const std::vector<Scenario>& scenarios, const Settings& settings,
+                                  const Control& control, const Tuning& tuning) {
+    settings.validate();
+    const auto start = Clock::now();
+    std::vector<Solution> solutions(scenarios.size());
+    Team team(std::min(settings.threads > 0 ? settings.threads : usable_cores(),
+                       static_cast<int>(scenarios.size())));
+    std::atomic<bool> stop = false;
+    std::atomic<std::int64_t> done = 0;
+    team.split(scenarios.size(), [&](std::size_t begin, std::size_t end, int member) {
+        // Only the thread that called may ask for signals and call back; the others look at what it found.
+        const Control own{{}, [&] {
+                              if (member == 0 && control.interrupt && control.interrupt()) stop = true;
+                              return stop.load();
+                          }};
+        for (std::size_t k = begin; k < end; ++k) {
+            Settings alone = settings;
+            alone.threads = 1;
+            alone.time_limit = std::max(1e-9, settings.time_limit - seconds_since(start));
+            if (stop) alone.max_iterations = 1;
+            solutions[k] = Solve(*scenarios[k].problem, alone, tuning).run(scenarios[k].start, own);
+            const std::int64_t finished = ++done;
+            if (member == 0 && control.watch && control.watch({finished, seconds_since(start), 0, 0, 0}))
+                stop = true;
+        }
+    });
+    return solutions;
 }
 
 }  // namespace equiload

@@ -16,8 +16,16 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from .online import Comparison, Run
+    from .sweep import Frontier
 
-__all__ = ["burden_bars", "cost_against_burden", "cumulative_burden", "price_paths", "site_load"]
+__all__ = [
+    "burden_bars",
+    "cost_against_burden",
+    "cumulative_burden",
+    "frontier_curves",
+    "price_paths",
+    "site_load",
+]
 
 # Okabe and Ito's palette, which most colour-blind readers can tell apart; the hatches help the rest
 # and survive a black-and-white printer.
@@ -268,4 +276,41 @@ def _figure(width: float, height: float) -> Figure:
         raise InputError('pictures need matplotlib: pip install "equiload[plot]"') from None
     figure = Figure(figsize=(width, height), dpi=120, layout="constrained")
     FigureCanvasAgg(figure)
+    return figure
+
+
+def frontier_curves(frontier: Frontier) -> Figure:
+    """Draw what the operator pays against the burdens, one panel a footprint.
+
+    Parameters
+    ----------
+    frontier : Frontier
+        The sweep.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A marker for every certified point; the lightest and the heaviest weight are written.
+
+    Raises
+    ------
+    InputError
+        If matplotlib is missing.
+    """
+    figure, cost = _figure(6.0 * len(frontier.burden), 4.2), frontier.cost
+    panels = np.atleast_1d(figure.subplots(1, len(frontier.burden), sharey=True))
+    for colour, axes, (name, burden) in zip(
+        _COLOURS[1:], panels, frontier.burden.items(), strict=False
+    ):
+        order, unit = np.argsort(burden), _UNITS.get(name, "")
+        axes.plot(burden[order], cost[order], color=colour, marker="o", markersize=4)
+        if name in frontier.weights:
+            weights = frontier.weights[name]
+            for n in {int(np.argmin(weights)), int(np.argmax(weights))}:
+                text = f"{weights[n]:,.4g} USD/{unit}" if unit else f"weight {weights[n]:,.4g}"
+                axes.annotate(text, (burden[n], cost[n]), xytext=(6, 6), textcoords="offset points")
+        term = type(frontier[0].problem.equity[name]).__name__
+        axes.set_xlabel(f"{name}, {term} over the regions" + (f" ({unit})" if unit else ""))
+        axes.spines[["top", "right"]].set_visible(False)
+    panels[0].set_ylabel("operator cost (USD)")
     return figure
