@@ -11,7 +11,7 @@ namespace equiload::python {
 struct BoundResult {
     Doubles allocation, site_load, capacity_prices, energy_prices;
     std::optional<Doubles> shed, infeasible_prices;
-    std::vector<Doubles> equity_prices, totals;
+    std::vector<Doubles> equity_prices, totals, infeasible_budget;
     Solution rest;
 };
 

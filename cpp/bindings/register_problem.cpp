@@ -9,6 +9,9 @@ EquityKind kind_named(const std::string& name) {
     if (name == "none") return EquityKind::none;
     if (name == "max") return EquityKind::max;
     if (name == "sum") return EquityKind::sum;
+    if (name == "norm") return EquityKind::norm;
+    if (name == "topmean") return EquityKind::topmean;
+    if (name == "budget") return EquityKind::budget;
     throw std::invalid_argument("there is no equity function named " + name);
 }
 
@@ -28,7 +31,8 @@ Field field_of(const Doubles& array, std::size_t slots, std::size_t items, const
 BoundProblem make(const Doubles& demand, const Doubles& capacity, const Doubles& price,
                   const std::optional<Doubles>& quadratic, const Ints& gateway, const Ints& site,
                   const Ints& delay, const Doubles& energy, const Doubles& cost,
-                  const std::vector<BoundFootprint>& footprints, std::optional<double> shed_cost) {
+                  const std::vector<BoundFootprint>& footprints, std::optional<double> shed_cost,
+                  double fixed_cost) {
     BoundProblem bound{demand, capacity, price, quadratic,  gateway, site,
                        delay,  energy,   cost,  footprints, {}};
     if (demand.ndim() != 2 || capacity.ndim() != 2)
@@ -55,6 +59,7 @@ BoundProblem make(const Doubles& demand, const Doubles& capacity, const Doubles&
     for (const BoundFootprint& footprint : bound.footprints)
         p.footprints.push_back(footprint.view(p.slots, p.sites));
     if (shed_cost) p.shed_cost = *shed_cost;
+    p.fixed_cost = fixed_cost;
     return bound;
 }
 
@@ -66,6 +71,14 @@ Footprint BoundFootprint::view(std::size_t slots, std::size_t sites) const {
     for (py::ssize_t i = 0; i < region.size(); ++i)
         if (region.data()[i] < 0 || region.data()[i] >= history.size())
             throw std::invalid_argument("a site's region does not exist");
+    if (kind == EquityKind::norm && !(parameter > 1 && parameter < std::numeric_limits<double>::infinity()))
+        throw std::invalid_argument("a norm needs 1 < q < inf");
+    if (kind == EquityKind::topmean && !(parameter >= 1))
+        throw std::invalid_argument("a mean of the k largest needs k >= 1");
+    if (kind == EquityKind::budget) {
+        if (!limit) throw std::invalid_argument("a budget needs its limit");
+        require_shape(*limit, {history.size()}, "limit");
+    }
     return {field_of(values, slots, sites, "footprint"),
             span_of(region),
             span_of(history),
@@ -89,7 +102,7 @@ void register_problem(py::module_& module) {
     py::class_<BoundProblem>(module, "Problem")
         .def(py::init(&make), py::arg("demand"), py::arg("capacity"), py::arg("price"), py::arg("quadratic"),
              py::arg("gateway"), py::arg("site"), py::arg("delay"), py::arg("energy"), py::arg("cost"),
-             py::arg("footprints"), py::arg("shed_cost") = py::none());
+             py::arg("footprints"), py::arg("shed_cost") = py::none(), py::arg("fixed_cost") = 0.0);
 }
 
 }  // namespace equiload::python

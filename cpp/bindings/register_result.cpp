@@ -37,6 +37,11 @@ BoundResult bind_result(Solution&& s, const Problem& p) {
         s.prices.equity[f].resize(p.footprints[f].regions());
         s.totals[f].resize(p.footprints[f].regions());
     }
+    if (!s.infeasibility.budget.empty()) {
+        for (std::size_t f = 0; f < p.footprints.size(); ++f)
+            s.infeasibility.budget[f].resize(p.footprints[f].regions());
+        r.infeasible_budget = own_each(std::move(s.infeasibility.budget));
+    }
     r.equity_prices = own_each(std::move(s.prices.equity));
     r.totals = own_each(std::move(s.totals));
     r.rest = std::move(s);
@@ -67,18 +72,21 @@ void register_result(py::module_& module) {
         .def_property_readonly("arc_cost", [](const R& r) { return r.rest.breakdown.arc; })
         .def_property_readonly("quadratic_cost", [](const R& r) { return r.rest.breakdown.quadratic; })
         .def_property_readonly("shed_cost", [](const R& r) { return r.rest.breakdown.shed; })
+        .def_property_readonly("fixed_cost", [](const R& r) { return r.rest.breakdown.fixed; })
         .def_property_readonly("equity_costs", [](const R& r) { return r.rest.breakdown.equity; })
         .def_property_readonly("iterations", [](const R& r) { return r.rest.iterations; })
         .def_property_readonly("restarts", [](const R& r) { return r.rest.restarts; })
         .def_property_readonly("seconds", [](const R& r) { return r.rest.seconds; })
         .def_property_readonly("setup_seconds", [](const R& r) { return r.rest.setup_seconds; })
         .def_property_readonly("device", [](const R& r) { return r.rest.device; })
+        .def_property_readonly("method", [](const R& r) { return r.rest.method; })
         .def_property_readonly("threads", [](const R& r) { return r.rest.threads; })
         .def_property_readonly("infeasible_slot", [](const R& r) { return r.rest.infeasibility.slot; })
         .def_property_readonly("infeasible_sites", [](const R& r) { return r.rest.infeasibility.sites; })
         .def_property_readonly("infeasible_gateways",
                                [](const R& r) { return r.rest.infeasibility.gateways; })
         .def_readonly("infeasible_prices", &R::infeasible_prices)
+        .def_readonly("infeasible_budget", &R::infeasible_budget)
         .def_property_readonly("infeasible_demand",
                                [](const R& r) { return r.rest.infeasibility.energy_needed; })
         .def_property_readonly("infeasible_capacity",

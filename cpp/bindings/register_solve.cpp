@@ -34,12 +34,27 @@ WarmStart warm_start_from(const py::object& from, const Problem& p, std::vector<
     return start;
 }
 
-// Ctrl-C stops the solve with the best answer so far. Other threads never see signals.
+// Ctrl-C stops the solve with the best answer so far, wherever Python hears of it; what other signal handlers
+// and callbacks raise reaches the caller. Other threads never see signals.
 bool interrupted() {
     const py::gil_scoped_acquire gil;
     if (PyErr_CheckSignals() == 0) return false;
+    if (!PyErr_ExceptionMatches(PyExc_KeyboardInterrupt)) throw py::error_already_set();
     PyErr_Clear();
     return true;
+}
+
+Callback watching(const Callback& callback) {
+    if (!callback) return nullptr;
+    return [&callback](const Progress& now) {
+        const py::gil_scoped_acquire gil;
+        try {
+            return callback(now);
+        } catch (const py::error_already_set& error) {
+            if (!error.matches(PyExc_KeyboardInterrupt)) throw;
+            return true;
+        }
+    };
 }
 
 BoundResult run(const BoundProblem& problem, const Settings& settings, const py::object& warm_start,
@@ -49,9 +64,27 @@ BoundResult run(const BoundProblem& problem, const Settings& settings, const py:
     Solution solution;
     {
         const py::gil_scoped_release release;
-        solution = solve(problem.view, settings, start, {callback, interrupted}, tuning);
+        solution = solve(problem.view, settings, start, {watching(callback), interrupted}, tuning);
     }
     return bind_result(std::move(solution), problem.view);
+}
+
+std::vector<BoundResult> run_batch(const std::vector<const BoundProblem*>& problems, const Settings& settings,
+                                   const std::vector<py::object>& warm_starts, const Tuning& tuning) {
+    std::vector<py::object> keep;
+    std::vector<Scenario> scenarios;
+    for (std::size_t k = 0; k < problems.size(); ++k)
+        scenarios.push_back(
+            {&problems[k]->view, warm_start_from(warm_starts.at(k), problems[k]->view, keep)});
+    std::vector<Solution> solutions;
+    {
+        const py::gil_scoped_release release;
+        solutions = solve_batch(scenarios, settings, {{}, interrupted}, tuning);
+    }
+    std::vector<BoundResult> results;
+    for (std::size_t k = 0; k < problems.size(); ++k)
+        results.push_back(bind_result(std::move(solutions[k]), problems[k]->view));
+    return results;
 }
 
 std::optional<py::dict> cuda_details() {
@@ -70,6 +103,8 @@ std::optional<py::dict> cuda_details() {
 void register_solve(py::module_& module) {
     module.def("solve", &run, py::arg("problem"), py::arg("settings"), py::arg("warm_start") = py::none(),
                py::arg("callback") = nullptr, py::arg("tuning") = Tuning{});
+    module.def("solve_batch", &run_batch, py::arg("problems"), py::arg("settings"), py::arg("warm_starts"),
+               py::arg("tuning") = Tuning{});
     module.def("build_info", [] {
         const BuildInfo info = build_info();
         py::dict d;

@@ -91,6 +91,7 @@ Evaluation evaluate(const Problem& p, const double* allocation, const double* sh
     result.breakdown.energy = ordered_sum(energy);
     result.breakdown.quadratic = ordered_sum(quadratic);
     result.breakdown.shed = ordered_sum(dropped);
+    result.breakdown.fixed = p.fixed_cost;
     equity_cost(p, result.totals, result.breakdown.equity);
     return result;
 }
@@ -158,14 +159,23 @@ double lower_bound(const Problem& p, const Prices& prices, Team& team) {
             parts[t] = sum;
         }
     });
-    double bound = ordered_sum(parts);
-    for (std::size_t r = 0; r < p.footprints.size() && r < prices.equity.size(); ++r)
-        for (std::size_t g = 0; g < prices.equity[r].size(); ++g)
-            bound += prices.equity[r][g] * p.footprints[r].history[g];
+    double bound = ordered_sum(parts) + p.fixed_cost;
+    for (std::size_t r = 0; r < p.footprints.size() && r < prices.equity.size(); ++r) {
+        std::vector<double> pi(prices.equity[r]);
+        for (std::size_t g = 0; g < pi.size(); ++g) {
+            bound += pi[g] * p.footprints[r].history[g];
+            pi[g] /= p.footprints[r].sensitivity[g];
+        }
+        if (p.footprints[r].kind != EquityKind::none && !pi.empty())
+            bound -= make_equity(p.footprints[r])->conjugate(pi);
+    }
     return bound;
 }
 
-std::vector<Shortfall> shortfalls(const Problem& p, const double* u, Team& team) {
+namespace {
+
+// `energy` is what a MWh costs a cell, `u` what its capacity is worth, both (T, I).
+std::vector<Shortfall> shortfalls(const Problem& p, const double* energy, const double* u, Team& team) {
     std::vector<Shortfall> result(p.slots);
     team.split(p.slots, [&](std::size_t begin, std::size_t end, int) {
         std::vector<double> least(p.gateways);
@@ -175,8 +185,8 @@ std::vector<Shortfall> shortfalls(const Problem& p, const double* u, Team& team)
                 const std::size_t at = t + static_cast<std::size_t>(p.arc_delay[a]);
                 if (at >= p.slots) continue;
                 double& best = least[static_cast<std::size_t>(p.arc_gateway[a])];
-                best = std::min(best,
-                                p.arc_energy[a] * u[at * p.sites + static_cast<std::size_t>(p.arc_site[a])]);
+                best = std::min(
+                    best, p.arc_energy[a] * energy[at * p.sites + static_cast<std::size_t>(p.arc_site[a])]);
             }
             for (std::size_t j = 0; j < p.gateways; ++j)
                 if (const double d = p.demand.row(t)[j]; d > 0) result[t].needed += d * least[j];
@@ -186,6 +196,33 @@ std::vector<Shortfall> shortfalls(const Problem& p, const double* u, Team& team)
         }
     });
     return result;
+}
+
+}  // namespace
+
+std::vector<Shortfall> shortfalls(const Problem& p, const double* u, Team& team) {
+    return shortfalls(p, u, u, team);
+}
+
+Shortfall budget_shortfall(const Problem& p, const Prices& ray, Team& team) {
+    std::vector<double> energy(ray.capacity);
+    Shortfall sum;
+    for (std::size_t r = 0; r < p.footprints.size(); ++r) {
+        const Footprint& footprint = p.footprints[r];
+        if (footprint.kind != EquityKind::budget) continue;
+        const std::vector<double>& lambda = ray.equity[r];
+        for (std::size_t t = 0; t < p.slots; ++t)
+            for (std::size_t i = 0; i < p.sites; ++i)
+                energy[t * p.sites + i] +=
+                    lambda[static_cast<std::size_t>(footprint.region[i])] * footprint.values.row(t)[i];
+        for (std::size_t g = 0; g < lambda.size(); ++g) {
+            sum.needed += lambda[g] * footprint.history[g];
+            if (lambda[g] > 0) sum.available += lambda[g] * footprint.limit[g];
+        }
+    }
+    for (const Shortfall& slot : shortfalls(p, energy.data(), ray.capacity.data(), team))
+        sum.needed += slot.needed, sum.available += slot.available;
+    return sum;
 }
 
 std::vector<double> infeasibility_ray(const Problem& p, const std::vector<double>& u, Team& team) {

@@ -4,10 +4,31 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "equity/budget.hpp"
 #include "equity/max.hpp"
+#include "equity/norm.hpp"
 #include "equity/sum.hpp"
+#include "equity/topmean.hpp"
 
 namespace equiload {
+
+namespace {
+
+// w times a value of each region.
+std::vector<double> weighted(const Footprint& footprint, std::span<const double> values) {
+    std::vector<double> result(values.begin(), values.end());
+    for (std::size_t g = 0; g < result.size(); ++g) result[g] *= footprint.sensitivity[g];
+    return result;
+}
+
+constexpr double most_reserve = 1e-3;  // a first point within the budgets, while their prices are unknown
+
+}  // namespace
+
+void EquityFunction::project(std::span<double> pi) const {
+    const std::vector<double> zero(pi.size(), 0.0), one(pi.size(), 1.0), centre(pi.begin(), pi.end());
+    maximise(zero, one, centre, pi);
+}
 
 std::unique_ptr<EquityFunction> make_equity(const Footprint& footprint) {
     switch (footprint.kind) {
@@ -15,6 +36,13 @@ std::unique_ptr<EquityFunction> make_equity(const Footprint& footprint) {
             return std::make_unique<MaxEquity>(footprint.weight);
         case EquityKind::sum:
             return std::make_unique<SumEquity>(footprint.weight);
+        case EquityKind::norm:
+            return std::make_unique<NormEquity>(footprint.weight, footprint.parameter);
+        case EquityKind::topmean:
+            return std::make_unique<TopMeanEquity>(footprint.weight, footprint.parameter);
+        case EquityKind::budget:
+            return std::make_unique<BudgetEquity>(weighted(footprint, footprint.limit),
+                                                  weighted(footprint, footprint.history));
         case EquityKind::none:
             break;
     }
@@ -61,8 +89,25 @@ void EquityProx::set_region_prices(const std::vector<std::vector<double>>& price
         Term& term = terms_[r];
         for (std::size_t g = 0; g < term.pi.size(); ++g)
             term.pi[g] = prices[term.footprint][g] / term.data->sensitivity[g];
+        term.function->project(term.pi);  // the prices may come from a problem with other weights
         spread(term, r);
     }
+}
+
+// Dropping a share of the room sum lambda (B - h) costs that share of its worth.
+void EquityProx::keep_reserve(double worth) {
+    double whole = 0;
+    for (const Term& term : terms_) {
+        if (term.data->kind != EquityKind::budget) continue;
+        for (std::size_t g = 0; g < term.pi.size(); ++g)
+            if (term.pi[g] > 0)
+                whole += term.pi[g] * term.data->sensitivity[g] *
+                         std::max(0.0, term.data->limit[g] - term.data->history[g]);
+    }
+    const double share = whole > 0 ? std::min(most_reserve, worth / whole) : most_reserve;
+    if (share > 0.5 * reserve_ && share < 2 * reserve_) return;  // a moving target is harder to hit
+    reserve_ = share;
+    for (Term& term : terms_) term.function->keep_reserve(share);
 }
 
 std::span<const double> EquityProx::curvature(std::span<const double> totals, std::size_t r,

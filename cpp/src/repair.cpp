@@ -294,6 +294,11 @@ void Repair::serve(double* allocation, Team& team) const {
                     sum += x[a];
                     if (largest == p.arcs || x[a] > x[largest]) largest = a;
                 }
+                const double demand = p.demand.row(t)[j];
+                if (sum > 0 && std::abs(sum - demand) > 1e-6 * demand) {  // work of another demand
+                    for (Index e : arcs) x[e] *= demand / sum;
+                    sum = demand;
+                }
                 if (largest < p.arcs) x[largest] = std::max(0.0, x[largest] + (p.demand.row(t)[j] - sum));
             }
     });

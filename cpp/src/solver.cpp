@@ -1,13 +1,18 @@
 #include "equiload/solver.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cmath>
+#include <functional>
+#include <optional>
 #include <stdexcept>
 
+#include "barrier.hpp"
 #include "block_backend.hpp"
 #include "dispatch.hpp"
 #include "equiload/algorithm/solve.hpp"
+#include "equiload/budgets.hpp"
 #include "equiload/presolve.hpp"
 
 namespace equiload {
@@ -35,6 +40,8 @@ void Settings::validate() const {
     if (threads < 0) throw std::invalid_argument("threads must be >= 0 (0: every core)");
     if (device != "auto" && device != "cpu" && device != "reference" && device != "cuda")
         throw std::invalid_argument("device must be one of auto, cpu, reference, cuda; got " + device);
+    if (method != "auto" && method != "first-order" && method != "barrier")
+        throw std::invalid_argument("method must be one of auto, first-order, barrier; got " + method);
     if (device == "cuda") throw std::invalid_argument("device: this build has no CUDA back end");
 }
 
@@ -112,6 +119,21 @@ Infeasibility describe(const Presolved& presolved, const Problem& original, cons
     return result;
 }
 
+// A proof that the budgets cannot all be kept.
+Infeasibility describe_budgets(const Presolved& presolved, const Examiner& found, Team& team) {
+    const Problem& p = presolved.problem();
+    Infeasibility result;
+    presolved.expand_prices(found.ray, result.prices);
+    for (double& u : result.prices) u = std::max(u, 0.0);
+    const Shortfall sum = budget_shortfall(p, {{}, found.ray, found.budget_ray}, team);
+    result.energy_needed = sum.needed, result.energy_available = sum.available;
+    result.budget = found.budget_ray;
+    result.budget.resize(p.footprints.size());
+    for (std::size_t r = 0; r < p.footprints.size(); ++r)
+        if (p.footprints[r].kind != EquityKind::budget) result.budget[r].clear();
+    return result;
+}
+
 // The answer in the caller's terms, recomputed from the caller's data.
 void certify(const Problem& problem, const Presolved& presolved, Incumbent& best, Team& team, Solution& s) {
     presolved.expand(best.allocation, s.allocation, s.shed, team);
@@ -162,7 +184,8 @@ class Solve {
           reduced_(presolved_.problem()),
           team_(team_size(reduced_, settings)),
           equity_(reduced_),
-          repair_(reduced_),
+          open_cells_(close_spent_cells(reduced_, open_capacity_)),
+          repair_(open_cells_),
           examiner_(reduced_, repair_, presolved_.constant(), team_) {}
 
     Solution run(const WarmStart& warm_start, const Control& control) {
@@ -171,7 +194,9 @@ class Solve {
         solution.threads = team_.size();
         solution.status = begin(warm_start) ? iterate(control, solution) : Status::infeasible;
         if (solution.status == Status::infeasible) {
-            solution.infeasibility = describe(presolved_, problem_, examiner_.ray, stranded_, team_);
+            solution.infeasibility = examiner_.budget_ray.empty()
+                                         ? describe(presolved_, problem_, examiner_.ray, stranded_, team_)
+                                         : describe_budgets(presolved_, examiner_, team_);
             solution.objective = solution.lower_bound = std::numeric_limits<double>::infinity();
             solution.gap = std::numeric_limits<double>::quiet_NaN();
         } else if (solution.status != Status::unsolved) {
@@ -188,6 +213,7 @@ class Solve {
     bool begin(const WarmStart& warm_start) {
         stranded_ = repair_.stranded();
         if (!stranded_.empty()) return false;
+        warm_ = warm_start.allocation || warm_start.energy;
         if (!warm_start.equity.empty()) equity_.set_region_prices(warm_start.equity);
         v_ = warm_start.energy ? presolved_.restrict_prices(
                                      {warm_start.energy, warm_start.energy + problem_.slots * problem_.sites})
@@ -218,16 +244,50 @@ class Solve {
     void offer(std::vector<double> x) { examiner_.consider_allocation(x); }
 
     Status iterate(const Control& control, Solution& solution) {
-        BlockBackend backend(reduced_, equity_, choose_kernels(settings_), team_, tuning_);
-        backend.start(x_.data(), v_.data());
-        x_ = {}, v_ = {};
-        solution.setup_seconds = seconds_since(start_);
         Statistics now;
         const Criteria criteria{settings_.tol, settings_.max_iterations, settings_.time_limit};
         Watch watch(control, start_, settings_.time_limit);
+        std::optional<Status> status;
+        if (use_barrier()) status = run_barrier(criteria, watch, now, solution);
+        if (!status) status = run_first_order(criteria, watch, now, solution);
+        solution.iterations = now.iterations;
+        return *status;
+    }
+
+    // Interior points need no good start and cannot use one: the first-order method keeps warm starts.
+    bool use_barrier() const {
+        if (settings_.method == "barrier") {
+            if (barrier_applies(reduced_)) return true;
+            throw std::invalid_argument("method: barrier takes no delayed arcs and at most 512 gateways");
+        }
+        return settings_.method == "auto" && !warm_ && barrier_applies(reduced_) &&
+               std::isfinite(examiner_.best.objective);
+    }
+
+    std::optional<Status> run_barrier(const Criteria& criteria, Watch& watch, Statistics& now,
+                                      Solution& solution) {
+        Barrier barrier(reduced_, equity_, choose_kernels(settings_).barrier, team_);
+        solution.setup_seconds = seconds_since(start_);
+        solution.method = "barrier";
+        const std::optional<Status> status = barrier.run(examiner_, criteria, std::ref(watch), now);
+        if (!status) continue_from(examiner_.best);
+        return status;
+    }
+
+    void continue_from(const Incumbent& best) {
+        x_ = best.allocation;
+        v_ = best.prices.energy;
+        equity_.set_region_prices(best.prices.equity);
+    }
+
+    Status run_first_order(const Criteria& criteria, Watch& watch, Statistics& now, Solution& solution) {
+        BlockBackend backend(reduced_, equity_, choose_kernels(settings_).blocks, team_, tuning_);
+        backend.start(x_.data(), v_.data(), equity_.site_prices());
+        x_ = {}, v_ = {};
+        if (solution.method.empty()) solution.setup_seconds = seconds_since(start_);
+        solution.method = "first-order";
         const Status status =
             iterate_to_tolerance(backend, equity_, examiner_, criteria, tuning_, reduced_, watch, now);
-        solution.iterations = now.iterations;
         solution.restarts = static_cast<std::int64_t>(backend.restarts());
         return status;
     }
@@ -240,10 +300,13 @@ class Solve {
     const Problem& reduced_;
     Team team_;
     EquityProx equity_;
+    std::vector<double> open_capacity_;
+    const Problem open_cells_;
     const Repair repair_;
     Examiner examiner_;
     std::vector<double> x_, v_;  // where the iteration starts
     std::vector<std::size_t> stranded_;
+    bool warm_ = false;
 };
 
 }  // namespace
@@ -252,6 +315,35 @@ Solution solve(const Problem& problem, const Settings& settings, const WarmStart
                const Control& control, const Tuning& tuning) {
     settings.validate();
     return Solve(problem, settings, tuning).run(warm_start, control);
+}
+
+std::vector<Solution> solve_batch(const std::vector<Scenario>& scenarios, const Settings& settings,
+                                  const Control& control, const Tuning& tuning) {
+    settings.validate();
+    const auto start = Clock::now();
+    std::vector<Solution> solutions(scenarios.size());
+    Team team(std::min(settings.threads > 0 ? settings.threads : usable_cores(),
+                       static_cast<int>(scenarios.size())));
+    std::atomic<bool> stop = false;
+    std::atomic<std::int64_t> done = 0;
+    team.split(scenarios.size(), [&](std::size_t begin, std::size_t end, int member) {
+        // Only the thread that called may ask for signals and call back; the others look at what it found.
+        const Control own{{}, [&] {
+                              if (member == 0 && control.interrupt && control.interrupt()) stop = true;
+                              return stop.load();
+                          }};
+        for (std::size_t k = begin; k < end; ++k) {
+            Settings alone = settings;
+            alone.threads = 1;
+            alone.time_limit = std::max(1e-9, settings.time_limit - seconds_since(start));
+            if (stop) alone.max_iterations = 1;
+            solutions[k] = Solve(*scenarios[k].problem, alone, tuning).run(scenarios[k].start, own);
+            const std::int64_t finished = ++done;
+            if (member == 0 && control.watch && control.watch({finished, seconds_since(start), 0, 0, 0}))
+                stop = true;
+        }
+    });
+    return solutions;
 }
 
 }  // namespace equiload

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 from ._core import build_info
 from .certificate import certify
 from .checking import check
-from .equity import Max, Sum
+from .equity import Budget, Max, Norm, Sum, TopMean
 from .errors import InputError
 from .network import Model, Network
 from .problem import Problem
 from .solution import Solution
 from .solver import solve
+from .sweep import Frontier, frontier, solve_batch
 
 if TYPE_CHECKING:
     from . import data, online
@@ -28,22 +29,28 @@ if TYPE_CHECKING:
 __version__ = _version("equiload")
 
 __all__ = [
+    "Budget",
+    "Frontier",
     "InputError",
     "Max",
     "Model",
     "Network",
+    "Norm",
     "Problem",
     "Solution",
     "Sum",
+    "TopMean",
     "__version__",
     "build_info",
     "certify",
     "check",
     "compare",
     "data",
+    "frontier",
     "online",
     "simulate",
     "solve",
+    "solve_batch",
 ]
 
 

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from ._arrays import FloatArray, IntArray
+from .equity import Budget
 from .errors import InputError
 from .problem import Problem
-from .solution import Solution, relative_gap
+from .solution import Infeasibility, Solution, relative_gap
 
 __all__ = ["Certificate", "certify"]
 
@@ -29,6 +30,8 @@ class Certificate:
         Worst demand not served exactly, as a share of that demand; negative work counts too.
     overload : float
         Worst capacity exceeded, as a share of that capacity.
+    overspent : float
+        Worst budget exceeded, as a share of that budget.
     objective : float
         Cost of the allocation, USD.
     lower_bound : float
@@ -40,6 +43,7 @@ class Certificate:
 
     unmet: float
     overload: float
+    overspent: float
     objective: float
     lower_bound: float
     gap: float
@@ -49,7 +53,8 @@ class Certificate:
         return (
             f"objective {self.objective:.8g}, lower bound {self.lower_bound:.8g}, "
             f"gap {self.gap:.1e}; worst unmet demand {self.unmet:.1e}, "
-            f"worst overload {self.overload:.1e} (relative)"
+            f"worst overload {self.overload:.1e}, worst excess over a budget {self.overspent:.1e} "
+            f"(relative)"
         )
 
 
@@ -91,13 +96,14 @@ def certify(problem: Problem, solution: Solution) -> Certificate:
         raise InputError(f"solution.allocation has shape {found}; expected (slots, arcs) = {shape}")
     arcs = _Arcs(problem)
     load, unmet, arc_cost = _serve(problem, solution, arcs)
+    totals = _totals(problem, load)
+    broken = unmet, _overload(problem, load), _overspent(problem, totals)
     if solution.infeasibility is not None and solution.infeasibility.prices is not None:
-        if _proves_infeasible(problem, solution.infeasibility.prices, arcs):
-            return Certificate(unmet, _overload(problem, load), math.inf, math.inf, math.nan)
-    objective = arc_cost + _site_cost(problem, load) + _equity_cost(problem, load)
+        if _proves_infeasible(problem, solution.infeasibility, arcs):
+            return Certificate(*broken, math.inf, math.inf, math.nan)
+    objective = arc_cost + _site_cost(problem, load) + _equity_cost(problem, totals)
     bound = _bound(problem, solution, arcs)
-    gap = relative_gap(objective, bound)
-    return Certificate(unmet, _overload(problem, load), objective, bound, gap)
+    return Certificate(*broken, objective, bound, relative_gap(objective, bound))
 
 
 class _Arcs:
@@ -158,20 +164,38 @@ def _overload(problem: Problem, load: FloatArray) -> float:
 
 
 def _site_cost(problem: Problem, load: FloatArray) -> float:
-    cost = float((problem.price * load).sum())
+    cost = problem.idle_cost + float((problem.price * load).sum())
     if problem.quadratic is not None:
         cost += float((problem.quadratic * load**2).sum()) / 2
     return cost
 
 
-def _equity_cost(problem: Problem, load: FloatArray) -> float:
-    cost = 0.0
-    for name, term in problem.equity.items():
+def _totals(problem: Problem, load: FloatArray) -> dict[str, FloatArray]:
+    """Return the burdens of the regions under every equity term."""
+    totals = {}
+    for name in problem.equity:
         by_site = (problem.footprints[name] * load).sum(axis=0)
-        history = problem.history[name]
-        burden = history + np.bincount(problem.regions[name], by_site, history.size)
-        cost += term.weight * term.value(problem.sensitivity[name] * burden)
-    return cost
+        carried = problem.carried[name]
+        totals[name] = carried + np.bincount(problem.regions[name], by_site, carried.size)
+    return totals
+
+
+def _equity_cost(problem: Problem, totals: dict[str, FloatArray]) -> float:
+    return sum(
+        term.weight * term.value(problem.sensitivity[name] * totals[name])
+        for name, term in problem.equity.items()
+    )
+
+
+def _overspent(problem: Problem, totals: dict[str, FloatArray]) -> float:
+    worst = 0.0
+    for name, term in problem.equity.items():
+        if isinstance(term, Budget):
+            limit = term.limits(totals[name].size)
+            typical = float(limit[np.isfinite(limit)].max(initial=0.0)) or 1.0
+            excess = np.maximum(totals[name] - limit, 0.0) / np.where(limit > 0, limit, typical)
+            worst = max(worst, float(excess.max()))
+    return worst
 
 
 def _bound(problem: Problem, solution: Solution, arcs: _Arcs) -> float:
@@ -179,8 +203,9 @@ def _bound(problem: Problem, solution: Solution, arcs: _Arcs) -> float:
     # An unlimited site has nothing to price.
     scarcity = np.where(np.isfinite(capacity), np.maximum(solution.prices.capacity, 0.0), 0.0)
     base, terms = _burdened_price(problem, solution)
+    terms.append(problem.idle_cost)
     price = base + scarcity
-    terms.append(-float((scarcity * np.where(scarcity > 0, capacity, 0.0)).sum()))
+    terms.append(-_worth(scarcity, capacity))
     if problem.quadratic is not None:
         q = np.broadcast_to(problem.quadratic, price.shape)
         margin = np.where(q > 0, solution.prices.energy - price, 0.0)
@@ -192,7 +217,7 @@ def _bound(problem: Problem, solution: Solution, arcs: _Arcs) -> float:
 
 
 def _burdened_price(problem: Problem, solution: Solution) -> tuple[FloatArray, list[float]]:
-    """Return ``c0 = p + sum_r lambda_r f_r`` (T, I) and the worth of the histories."""
+    """Return ``c0 = p + sum_r lambda_r f_r`` (T, I), the worth of histories and of budgets."""
     base, histories = problem.price.copy(), []
     for name, term in problem.equity.items():
         if term.weight == 0:
@@ -200,8 +225,15 @@ def _burdened_price(problem: Problem, solution: Solution) -> tuple[FloatArray, l
         scale = term.weight * problem.sensitivity[name]
         burden_price = scale * term.into_dual_set(solution.prices.equity[name] / scale)
         base += burden_price[problem.regions[name]] * problem.footprints[name]
-        histories.append(float(burden_price @ problem.history[name]))
+        histories.append(float(burden_price @ problem.carried[name]))
+        if isinstance(term, Budget):
+            histories.append(-_worth(burden_price, term.limits(burden_price.size)))
     return base, histories
+
+
+def _worth(price: FloatArray, amount: FloatArray) -> float:
+    """Return ``sum price * amount`` where amounts may be infinite at a price of 0."""
+    return float((price * np.where(price > 0, amount, 0.0)).sum())
 
 
 def _work_value(
@@ -222,9 +254,18 @@ def _work_value(
     return values
 
 
-def _proves_infeasible(problem: Problem, prices: FloatArray, arcs: _Arcs) -> bool:
-    """Say whether ``sum d min_a k u > sum u C``: demand is worth more than all capacity."""
-    capacity = np.broadcast_to(problem.capacity, prices.shape)
-    prices = np.where(np.isfinite(capacity), np.maximum(prices, 0.0), 0.0)
-    held = float((prices * np.where(prices > 0, capacity, 0.0)).sum())
-    return math.fsum(_work_value(problem, arcs, 0.0, prices, None)) > held
+def _proves_infeasible(problem: Problem, reason: Infeasibility, arcs: _Arcs) -> bool:
+    """Say whether ``sum d min_a k (u + sum lambda f) + sum lambda h > sum u C + sum lambda B``."""
+    assert reason.prices is not None
+    capacity = np.broadcast_to(problem.capacity, problem.price.shape)
+    scarcity = np.where(np.isfinite(capacity), np.maximum(reason.prices, 0.0), 0.0)
+    price, needed, held = scarcity.copy(), 0.0, _worth(scarcity, capacity)
+    for name, lam in (reason.budgets or {}).items():
+        term = problem.equity[name]
+        if isinstance(term, Budget):
+            lam = np.maximum(lam, 0.0)
+            price += lam[problem.regions[name]] * problem.footprints[name]
+            needed += float(lam @ problem.carried[name])
+            held += _worth(lam, term.limits(lam.size))
+    ceiling = None if problem.shed_cost is None else 0.0
+    return needed + math.fsum(_work_value(problem, arcs, 0.0, price, ceiling)) > held

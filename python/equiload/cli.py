@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -47,9 +48,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         return stop.code if isinstance(stop.code, int) else SOLVED
     command: Callable[[argparse.Namespace], int] = options.command
     try:
-        return command(options)
+        code = command(options)
+        sys.stdout.flush()  # what cannot be written shows here, not as the interpreter ends
+        return code
     except InputError as error:
         print(f"equiload: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except BrokenPipeError:  # whoever read the output has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return UNSOLVED
+    except OSError as error:
+        print(f"equiload: {error.filename}: {error.strerror}", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:  # outside of a solve, which would have kept its best answer
         print("equiload: interrupted", file=sys.stderr)
@@ -59,6 +68,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="equiload", description="Equity-aware geographical load balancing."
+    )
+    parser.add_argument(
+        "--version", action="version", version=f"%(prog)s {build_info()['version']}"
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
@@ -182,7 +194,7 @@ def _check(options: argparse.Namespace) -> int:
 
 def _info(options: argparse.Namespace) -> int:
     for name, value in build_info().items():
-        shown = ", ".join(map(str, value)) if isinstance(value, list | tuple) else value
+        shown = ", ".join(map(str, value)) if isinstance(value, list | tuple) else value or "none"
         print(f"{name:<10} {shown}")
     return SOLVED
 
@@ -222,7 +234,8 @@ def _table(solutions: Mapping[str, Solution]) -> str:
         {label: text for label, _, text in _figures(s)} if name in usable else {}
         for name, s in solutions.items()
     ]
-    for label, unit, _ in _figures(next(iter(usable.values()))) if usable else ():
+    longest = max((_figures(s) for s in usable.values()), key=len, default=[])
+    for label, unit, _ in longest:
         rows.append((label, unit, *(column.get(label, "-") for column in columns)))
     widths = [max(len(row[n]) for row in rows) for n in range(len(rows[0]))]
     return "\n".join(
@@ -241,6 +254,8 @@ def _figures(solution: Solution) -> list[tuple[str, str, str]]:
     for name in COSTS[1:]:
         if breakdown[name] != 0:
             rows.append((f"{name} cost", "USD", f"{breakdown[name]:,.0f}"))
+    for name in solution.problem.equity:
+        rows.append((f"{name} equity", "USD", f"{breakdown[name]:,.0f}"))
     rows.append(("objective", "USD", f"{solution.objective:,.0f}"))
     for name, row in solution.audit().items():
         unit = _UNITS.get(name, "")

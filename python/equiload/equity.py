@@ -2,7 +2,7 @@
 
 Every function takes ``w * E``, the burdens ``E`` (G,) of the regions times their sensitivities
 ``w`` (G,), and costs ``weight * phi(w * E)``.  Its prices are ``weight * w * theta`` with ``theta``
-in the dual ball of phi; any such price gives a valid lower bound.
+in the dual set of phi; any such price gives a valid lower bound.
 """
 
 from __future__ import annotations
@@ -12,14 +12,48 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ._arrays import BoolArray, FloatArray, read_number
+from ._arrays import (
+    Axis,
+    BoolArray,
+    FloatArray,
+    read_count,
+    read_floats,
+    read_number,
+    require,
+)
+from .errors import InputError
 
-__all__ = ["Equity", "Max", "Sum"]
+__all__ = ["Budget", "Equity", "Max", "Norm", "Sum", "TopMean"]
+
+
+class Equity(abc.ABC):
+    """What the equity functions share; use one of the concrete classes.
+
+    Attributes
+    ----------
+    weight : float
+        What a unit of equity burden is worth, in USD per unit of the footprint; 1 where the
+        function is a limit and no price.
+    """
+
+    weight: float
+
+    @abc.abstractmethod
+    def value(self, scaled: FloatArray) -> float:
+        """Return phi of the scaled burdens ``w * E`` (G,), without the weight."""
+
+    @abc.abstractmethod
+    def into_dual_set(self, theta: FloatArray) -> FloatArray:
+        """Return the point of phi's dual set to use for prices that may be a rounding outside."""
+
+    @abc.abstractmethod
+    def binding(self, theta: FloatArray) -> BoolArray:
+        """Say which regions decide the value, given the dual point ``theta`` (G,)."""
 
 
 @dataclass(frozen=True)
-class Equity(abc.ABC):
-    """What the equity functions share; use one of the concrete classes.
+class _Weighted(Equity):
+    """An equity function with a weight.
 
     Parameters
     ----------
@@ -40,21 +74,9 @@ class Equity(abc.ABC):
         weight = read_number(field, self.weight, "it must be finite and not negative", 0.0)
         object.__setattr__(self, "weight", weight)
 
-    @abc.abstractmethod
-    def value(self, scaled: FloatArray) -> float:
-        """Return phi of the scaled burdens ``w * E`` (G,), without the weight."""
-
-    @abc.abstractmethod
-    def into_dual_set(self, theta: FloatArray) -> FloatArray:
-        """Return the point of phi's dual ball to use for prices that may be a rounding outside."""
-
-    @abc.abstractmethod
-    def binding(self, theta: FloatArray) -> BoolArray:
-        """Say which regions decide the value, given the dual point ``theta`` (G,)."""
-
 
 @dataclass(frozen=True)
-class Max(Equity):
+class Max(_Weighted):
     """The heaviest burden of any region (minimax fairness).
 
     Examples
@@ -81,7 +103,7 @@ class Max(Equity):
 
 
 @dataclass(frozen=True)
-class Sum(Equity):
+class Sum(_Weighted):
     """The total burden of all regions: a plain tax, blind to who carries it."""
 
     def value(self, scaled: FloatArray) -> float:
@@ -97,12 +119,164 @@ class Sum(Equity):
         return np.zeros(theta.shape, dtype=bool)
 
 
+@dataclass(frozen=True)
+class Norm(_Weighted):
+    """The q-norm of the burdens, between the total (q near 1) and the maximum (large q).
+
+    Parameters
+    ----------
+    weight : float
+        What a unit of equity burden is worth, in USD per unit of the footprint; at least 0.
+    q : float
+        The exponent, above 1 and finite.
+
+    Raises
+    ------
+    InputError
+        If a number is out of range.
+    """
+
+    q: float
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        super().__post_init__()
+        q = read_number("Norm.q", self.q, "it must be finite and above 1", 1.0, open_=True)
+        object.__setattr__(self, "q", q)
+
+    def value(self, scaled: FloatArray) -> float:
+        """Return the q-norm of ``w * E``."""
+        return _norm(scaled, self.q)
+
+    def into_dual_set(self, theta: FloatArray) -> FloatArray:
+        """Return a point of ``{theta >= 0, |theta|_p <= 1}`` with ``1/p + 1/q = 1``."""
+        theta = np.maximum(theta, 0.0)
+        return theta / max(1.0, _norm(theta, self.q / (self.q - 1)))
+
+    def binding(self, theta: FloatArray) -> BoolArray:
+        """Say which regions weigh in as those of a maximum would: at half of the top price."""
+        return theta > 0.5 * theta.max(initial=0.0)
+
+
+@dataclass(frozen=True)
+class TopMean(_Weighted):
+    """The mean of the k heaviest burdens (conditional value at risk over the regions).
+
+    Parameters
+    ----------
+    weight : float
+        What a unit of equity burden is worth, in USD per unit of the footprint; at least 0.
+    k : int
+        How many regions; at least 1, which is the maximum. The mean of all where there are fewer.
+
+    Raises
+    ------
+    InputError
+        If a number is out of range.
+    """
+
+    k: int
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        super().__post_init__()
+        object.__setattr__(self, "k", read_count("TopMean.k", self.k))
+
+    def value(self, scaled: FloatArray) -> float:
+        """Return the mean of the k largest ``w * E``."""
+        return float(np.sort(scaled)[-self.k :].mean())
+
+    def into_dual_set(self, theta: FloatArray) -> FloatArray:
+        """Return a point of ``{0 <= theta <= 1/k, sum(theta) <= 1}``."""
+        theta = np.clip(theta, 0.0, 1.0 / min(self.k, theta.size))
+        return theta / max(1.0, float(theta.sum()))
+
+    def binding(self, theta: FloatArray) -> BoolArray:
+        """Say which regions are among the heaviest."""
+        return theta > 1e-6
+
+
+@dataclass(frozen=True, eq=False)
+class Budget(Equity):
+    """A hard limit on every region's burden ``E``, history included; sensitivities play no part.
+
+    Parameters
+    ----------
+    limit : float or array_like, shape (G,)
+        The most that a region may carry, in units of the footprint; at least 0, infinite where
+        there is no limit. An excess of up to 1e-9 of the limit is accepted.
+
+    Raises
+    ------
+    InputError
+        If a limit is negative or NaN.
+
+    Examples
+    --------
+    ``Budget([500.0, np.inf])`` caps the first of two regions at 500 t.
+    """
+
+    limit: FloatArray
+
+    def __post_init__(self) -> None:
+        """Check the limits."""
+        limit = read_floats("Budget.limit", self.limit)
+        if limit.ndim > 1:
+            raise InputError(f"Budget.limit has shape {limit.shape}; expected (regions,) or ()")
+        rule = "it must be a number of at least 0, may be infinite"
+        axis = (Axis("region", limit.size),)[: limit.ndim]
+        require("Budget.limit", limit, limit >= 0, rule, *axis)
+        object.__setattr__(self, "limit", limit)
+
+    @property
+    def weight(self) -> float:  # type: ignore[override]
+        """A limit has no weight: its prices are what they are."""
+        return 1.0
+
+    def limits(self, regions: int) -> FloatArray:
+        """Return the limit of every region, (G,)."""
+        return np.broadcast_to(self.limit, regions)
+
+    def value(self, scaled: FloatArray) -> float:
+        """Return 0: keeping the budgets costs nothing beyond what it takes to keep them."""
+        return 0.0
+
+    def into_dual_set(self, theta: FloatArray) -> FloatArray:
+        """Return a point of ``{theta >= 0}``."""
+        return np.maximum(theta, 0.0)
+
+    def binding(self, theta: FloatArray) -> BoolArray:
+        """Say which budgets have a price."""
+        return theta > 1e-6 * theta.max(initial=0.0)
+
+    def __eq__(self, other: object) -> bool:
+        """Compare the limits."""
+        return isinstance(other, Budget) and np.array_equal(self.limit, other.limit)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def _norm(values: FloatArray, q: float) -> float:
+    """Return the q-norm without overflow."""
+    largest = float(np.abs(values).max(initial=0.0))
+    return largest and largest * float((np.abs(values / largest) ** q).sum()) ** (1 / q)
+
+
 # The one place that knows what the compiled core calls each function.
-_CORE_KIND: dict[type[Equity], str] = {Max: "max", Sum: "sum"}
+_CORE_KIND: dict[type[Equity], str] = {
+    Max: "max",
+    Sum: "sum",
+    Norm: "norm",
+    TopMean: "topmean",
+    Budget: "budget",
+}
 
 
-def core_terms(equity: Equity | None) -> tuple[str, float, float, FloatArray | None]:
+def core_terms(equity: Equity | None, regions: int) -> tuple[str, float, float, FloatArray | None]:
     """Return the core's (kind, weight, parameter, limit) of an equity function, or of none."""
     if equity is None:
         return "none", 0.0, 0.0, None
-    return _CORE_KIND[type(equity)], equity.weight, 0.0, None
+    kind = _CORE_KIND[type(equity)]
+    parameter = float(getattr(equity, "q", getattr(equity, "k", 0.0)))
+    limit = np.ascontiguousarray(equity.limits(regions)) if isinstance(equity, Budget) else None
+    return kind, equity.weight, parameter, limit

@@ -16,8 +16,16 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from .online import Comparison, Run
+    from .sweep import Frontier
 
-__all__ = ["burden_bars", "cost_against_burden", "cumulative_burden", "price_paths", "site_load"]
+__all__ = [
+    "burden_bars",
+    "cost_against_burden",
+    "cumulative_burden",
+    "frontier_curves",
+    "price_paths",
+    "site_load",
+]
 
 # Okabe and Ito's palette, which most colour-blind readers can tell apart; the hatches help the rest
 # and survive a black-and-white printer.
@@ -230,7 +238,8 @@ def _burden_panel(axes: Axes, name: str, solutions: Mapping[str, Solution], most
     for n, (label, values) in enumerate(totals.items()):
         colour, hatch = _COLOURS[n % len(_COLOURS)], _HATCHES[n % len(_HATCHES)]
         place = np.arange(order.size) + (n + 0.5) * width - 0.4
-        text = f"{label}: largest {values.max():,.4g} {unit}, mean {values.mean():,.4g} {unit}"
+        largest, mean = _short(values.max()), _short(values.mean())
+        text = f"{label}: largest {largest} {unit}, mean {mean} {unit}"
         axes.bar(
             place, values[order], width, color=colour, hatch=hatch, edgecolor="white", label=text
         )
@@ -244,6 +253,11 @@ def _burden_panel(axes: Axes, name: str, solutions: Mapping[str, Solution], most
     axes.set_title(f"Total {name}{some if order.size < len(regions) else ''}", loc="left")
     axes.legend(frameon=False, fontsize=9, loc="lower right", bbox_to_anchor=(1.0, 0.98))
     axes.spines[["top", "right"]].set_visible(False)
+
+
+def _short(value: float) -> str:
+    """Write a number with four digits or more, never as a power of ten that is in use."""
+    return f"{value:,.0f}" if 1e3 <= value < 1e9 else f"{value:.4g}"
 
 
 def _slot_ticks(axes: Axes, solution: Solution) -> None:
@@ -264,4 +278,41 @@ def _figure(width: float, height: float) -> Figure:
         raise InputError('pictures need matplotlib: pip install "equiload[plot]"') from None
     figure = Figure(figsize=(width, height), dpi=120, layout="constrained")
     FigureCanvasAgg(figure)
+    return figure
+
+
+def frontier_curves(frontier: Frontier) -> Figure:
+    """Draw what the operator pays against the burdens, one panel a footprint.
+
+    Parameters
+    ----------
+    frontier : Frontier
+        The sweep.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A marker for every certified point; the lightest and the heaviest weight are written.
+
+    Raises
+    ------
+    InputError
+        If matplotlib is missing.
+    """
+    figure, cost = _figure(6.0 * len(frontier.burden), 4.2), frontier.cost
+    panels = np.atleast_1d(figure.subplots(1, len(frontier.burden), sharey=True))
+    for colour, axes, (name, burden) in zip(
+        _COLOURS[1:], panels, frontier.burden.items(), strict=False
+    ):
+        order, unit = np.argsort(burden), _UNITS.get(name, "")
+        axes.plot(burden[order], cost[order], color=colour, marker="o", markersize=4)
+        if name in frontier.weights:
+            weights = frontier.weights[name]
+            for n in {int(np.argmin(weights)), int(np.argmax(weights))}:
+                text = f"{weights[n]:,.4g} USD/{unit}" if unit else f"weight {weights[n]:,.4g}"
+                axes.annotate(text, (burden[n], cost[n]), xytext=(6, 6), textcoords="offset points")
+        term = type(frontier[0].problem.equity[name]).__name__
+        axes.set_xlabel(f"{name}, {term} over the regions" + (f" ({unit})" if unit else ""))
+        axes.spines[["top", "right"]].set_visible(False)
+    panels[0].set_ylabel("operator cost (USD)")
     return figure

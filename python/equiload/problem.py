@@ -25,7 +25,7 @@ from ._arrays import (
     require,
     same,
 )
-from .equity import Equity, core_terms
+from .equity import Budget, Equity, core_terms
 from .errors import InputError
 from .network import Network
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["Problem"]
 
 # The cost breakdown of a solution lists these beside the footprints.
-COSTS = ("energy", "arc", "quadratic", "shed")
+COSTS = ("energy", "arc", "quadratic", "shed", "idle")
 
 
 class Problem(Frozen):
@@ -60,7 +60,7 @@ class Problem(Frozen):
         Energy price, USD/MWh; may be negative.
     footprints : mapping of str to array_like, shape (T, I) or (I,)
         Burdens per MWh at each site and slot, PUE included (t/MWh, m3/MWh); at least 0.
-    equity : mapping of str to Max or Sum
+    equity : mapping of str to Max, Sum, Norm, TopMean or Budget
         What the inequity of a footprint costs. Footprints without one are reported, not priced.
     network : Network, optional
         Which work may be served where and when; by default every gateway may use every site.
@@ -75,6 +75,9 @@ class Problem(Frozen):
         Convex site cost (congestion, cooling), USD/MWh^2; at least 0.
     shed_cost : float, optional
         Lets work be dropped at this price, USD per unit of work, so that overload is an answer.
+    idle_power : float or array_like, shape (I,) or (T, I), optional
+        Energy that a site draws in a slot whatever it serves, MWh; at least 0. It costs the energy
+        price and leaves its footprints, which count like history; capacities are for the rest.
     site_names, gateway_names : sequence of str, optional
         Labels for messages and results.
     slot_times : sequence of datetime or str, optional
@@ -86,6 +89,10 @@ class Problem(Frozen):
         The data, read-only; `price` is always (T, I), `capacity` and `quadratic` (I,) or (T, I).
     footprints, regions, history, sensitivity, region_names : mapping of str
         Per footprint, defaults filled in.
+    carried : mapping of str to ndarray of float64, shape (G,)
+        Per footprint, what each region carries whatever is decided: history and idle power.
+    idle_cost : float
+        What the idle power costs, USD.
 
     Raises
     ------
@@ -108,8 +115,11 @@ class Problem(Frozen):
     region_names: Mapping[str, tuple[str, ...]]
     history: Mapping[str, FloatArray]
     sensitivity: Mapping[str, FloatArray]
+    carried: Mapping[str, FloatArray]
     quadratic: FloatArray | None
     shed_cost: float | None
+    idle_power: FloatArray | None
+    idle_cost: float
     site_names: tuple[str, ...] | None
     gateway_names: tuple[str, ...] | None
     slot_times: AnyArray | None
@@ -128,6 +138,7 @@ class Problem(Frozen):
         sensitivity: Mapping[str, ArrayLike] | None = None,
         quadratic: ArrayLike | None = None,
         shed_cost: float | None = None,
+        idle_power: ArrayLike | None = None,
         site_names: Sequence[str] | None = None,
         gateway_names: Sequence[str] | None = None,
         slot_times: ArrayLike | None = None,
@@ -152,19 +163,24 @@ class Problem(Frozen):
         if shed_cost is not None:
             rule = "it must be finite and not negative"
             fill["shed_cost"] = read_number("shed_cost", shed_cost, rule, 0.0)
+        fill["idle_power"] = None
+        if idle_power is not None:
+            table = read_table("idle_power", idle_power, slot, site, static=True, scalar=True)
+            fill["idle_power"] = table
         _check_tables(self, slot, gateway, site)
 
         burdens = _named("footprints", footprints, None)
         fill["footprints"] = MappingProxyType(
             {name: _burden(name, values, slot, site) for name, values in burdens.items()}
         )
-        fill["equity"] = MappingProxyType(_equity(equity, burdens))
         given = {
             "regions": _named("regions", regions, burdens),
             "history": _named("history", history, burdens),
             "sensitivity": _named("sensitivity", sensitivity, burdens),
         }
         fill.update(_regional(given, tuple(burdens), site))
+        fill["equity"] = MappingProxyType(_equity(equity, self.region_names))
+        fill.update(_idle(self))
         fill["_given"] = {
             "regions": {name: self._region_argument(name) for name in given["regions"]},
             "history": {name: self.history[name] for name in given["history"]},
@@ -278,11 +294,18 @@ class Problem(Frozen):
 
     def _arguments(self) -> dict[str, Any]:
         """Return what the constructor would take to build this problem again."""
-        names = ["demand", "capacity", "price", "network", "quadratic", "shed_cost"]
+        names = ["demand", "capacity", "price", "network", "quadratic", "shed_cost", "idle_power"]
         names += ["site_names", "gateway_names", "slot_times"]
         named = {"footprints": dict(self.footprints), "equity": dict(self.equity)}
         given: dict[str, Any] = self.__dict__["_given"]
         return {name: getattr(self, name) for name in names} | named | given
+
+    def _burdened_price(self, prices: Mapping[str, FloatArray]) -> FloatArray:
+        """Return ``c0 = p + sum_r lambda_r f_r`` (T, I) at prices of the burdens."""
+        cost = self.price.copy()
+        for name, price in prices.items():
+            cost += price[self.regions[name]] * self.footprints[name]
+        return cost
 
     def _region_argument(self, name: str) -> AnyArray:
         """Return the regions of the sites as the user would give them: labels where there are."""
@@ -312,14 +335,15 @@ class Problem(Frozen):
             cost=network.cost,
             footprints=[self._core_footprint(name) for name in self.footprints],
             shed_cost=self.shed_cost,
+            fixed_cost=self.idle_cost,
         )
 
     def _core_footprint(self, name: str) -> core.Footprint:
-        kind, weight, parameter, limit = core_terms(self.equity.get(name))
+        kind, weight, parameter, limit = core_terms(self.equity.get(name), self.history[name].size)
         return core.Footprint(
             values=self.footprints[name],
             region=self.regions[name],
-            history=self.history[name],
+            history=self.carried[name],
             sensitivity=self.sensitivity[name],
             kind=kind,
             weight=weight,
@@ -402,9 +426,13 @@ def _check_tables(problem: Problem, slot: Axis, gateway: Axis, site: Axis) -> No
     at = (slot, site)[-capacity.ndim :]
     require("capacity", capacity, capacity >= 0, "it must be a number of at least 0", *at)
     require("price", price, np.isfinite(price), "every price must be finite", slot, site)
-    if problem.quadratic is not None:
-        q, rule = problem.quadratic, "quadratic costs must be finite and not negative"
-        require("quadratic", q, (q >= 0) & np.isfinite(q), rule, *(slot, site)[-q.ndim :])
+    for name, rule in (
+        ("quadratic", "quadratic costs must be finite and not negative"),
+        ("idle_power", "it must be finite and not negative"),
+    ):
+        q = getattr(problem, name)
+        if q is not None:
+            require(name, q, (q >= 0) & np.isfinite(q), rule, *(slot, site)[-q.ndim :])
     if problem.shed_cost is None:
         served = np.bincount(problem.network.gateway, minlength=gateway.size) > 0
         rule = "the gateway has no arc to serve it"
@@ -436,11 +464,15 @@ def _burden(name: str, values: ArrayLike, slot: Axis, site: Axis) -> FloatArray:
     return table
 
 
-def _equity(equity: Mapping[str, Equity] | None, known: Mapping[str, Any]) -> dict[str, Equity]:
+def _equity(
+    equity: Mapping[str, Equity] | None, known: Mapping[str, tuple[str, ...]]
+) -> dict[str, Equity]:
     terms = _named("equity", equity, known)
     for name, term in terms.items():
         if not isinstance(term, Equity):
             raise InputError(f"equity[{name!r}] is {term!r}; it must be an equity function")
+        if isinstance(term, Budget):
+            read_table(f"equity[{name!r}].limit", term.limit, region_axis(known[name]), scalar=True)
     return terms
 
 
@@ -468,6 +500,20 @@ def _regional(
     filled = {"regions": regions, "region_names": labels}
     filled |= {"history": history, "sensitivity": sensitivity}
     return {field: MappingProxyType(values) for field, values in filled.items()}
+
+
+def _idle(problem: Problem) -> dict[str, Any]:
+    """Add up what idle power costs and what it adds to every region's history."""
+    if problem.idle_power is None:
+        return {"carried": problem.history, "idle_cost": 0.0}
+    idle = np.broadcast_to(problem.idle_power, problem.price.shape)
+    carried = {}
+    for name, values in problem.footprints.items():
+        history, by_site = problem.history[name], (values * idle).sum(axis=0)
+        added = np.bincount(problem.regions[name], by_site, history.size)
+        carried[name] = frozen(history + added)
+    cost = float((problem.price * idle).sum())
+    return {"carried": MappingProxyType(carried), "idle_cost": cost}
 
 
 def _regions(name: str, value: object, site: Axis) -> tuple[IntArray, tuple[str, ...]]:

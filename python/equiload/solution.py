@@ -16,8 +16,9 @@ import numpy as np
 from . import _core
 from ._arrays import AnyArray, FloatArray
 from .audit import Audit, audit_footprint
+from .equity import Budget
 from .errors import InputError
-from .problem import COSTS, Problem
+from .problem import COSTS, Problem, region_axis
 
 if TYPE_CHECKING:
     import xarray
@@ -60,7 +61,7 @@ class Prices:
 
 @dataclass(frozen=True)
 class Infeasibility:
-    """Why no allocation exists: some demand cannot fit the capacity that it can reach.
+    """Why no allocation exists: some demand cannot fit the capacity or the budgets that there are.
 
     Attributes
     ----------
@@ -69,11 +70,15 @@ class Infeasibility:
     sites, gateways : tuple of int
         The sites that are too small and the gateways whose work they would have to serve.
     demand, capacity : float
-        Energy that the work needs at least, and energy that there is, MWh.
+        Energy that the work needs at least, and energy that there is, MWh. With `budgets`, the
+        worth of both sides of the proof at its prices instead.
     prices : ndarray of float64, shape (T, I), or None
         Capacity prices ``u`` that prove it: ``sum d min_a k u > sum u C``.
     message : str
         All this in one line; also ``str()`` of the object.
+    budgets : mapping of str to ndarray of float64, shape (G,), or None
+        Prices ``lambda`` of the budgets, where the proof needs them:
+        ``sum d min_a k (u + sum lambda f) + sum lambda h > sum u C + sum lambda B``.
     """
 
     slot: int | None
@@ -83,6 +88,7 @@ class Infeasibility:
     capacity: float
     prices: FloatArray | None
     message: str
+    budgets: Mapping[str, FloatArray] | None = None
 
     def __str__(self) -> str:
         """Return the message."""
@@ -111,12 +117,12 @@ class Solution:
     site_load : ndarray of float64, shape (T, I)
         Energy drawn at each site, MWh.
     footprints : dict of str to ndarray of float64, shape (G,)
-        Total burden of each region, history included.
+        Total burden of each region, history and idle power included.
     prices : Prices
         The dual prices.
     breakdown : dict of str to float
-        The objective by part, USD: energy, arc, quadratic, shed, and each equity term by the name
-        of its footprint.
+        The objective by part, USD: energy, arc, quadratic, shed, idle, and each equity term by the
+        name of its footprint.
     iterations, restarts : int
         How much work it took.
     seconds, setup_seconds : float
@@ -283,7 +289,7 @@ class Solution:
 
     @classmethod
     def _from_core(cls, problem: Problem, result: _core.Result) -> Solution:
-        costs = (result.energy_cost, result.arc_cost, result.quadratic_cost, result.shed_cost)
+        costs = [getattr(result, f"{name}_cost") for name in (*COSTS[:-1], "fixed")]
         equity_costs = dict(zip(problem.footprints, result.equity_costs, strict=True))
         equity_prices = dict(zip(problem.footprints, result.equity_prices, strict=True))
         return cls(
@@ -322,8 +328,11 @@ class Solution:
         }
         if self.shed is not None:
             variables["shed"] = (("slot", "gateway"), self.shed)
-        if self.infeasibility is not None and self.infeasibility.prices is not None:
-            variables["infeasibility_price"] = (cells, self.infeasibility.prices)
+        reason = self.infeasibility
+        if reason is not None and reason.prices is not None:
+            variables["infeasibility_price"] = (cells, reason.prices)
+        for name, prices in ((reason and reason.budgets) or {}).items():
+            variables[f"infeasibility_price_{name}"] = ((f"regions_{name}",), prices)
         for name, totals in self.footprints.items():
             variables[f"total_{name}"] = ((f"regions_{name}",), totals)
             variables[f"equity_price_{name}"] = ((f"regions_{name}",), self.prices.equity[name])
@@ -334,7 +343,8 @@ class Solution:
         header = {name: getattr(self, name) for name in _SCALARS} | {"breakdown": self.breakdown}
         header["infeasibility"] = None
         if self.infeasibility is not None:
-            header["infeasibility"] = asdict(self.infeasibility) | {"prices": None}
+            gone = {"prices": None, "budgets": None}
+            header["infeasibility"] = asdict(self.infeasibility) | gone
         return header
 
     def _plain(self) -> dict[str, AnyArray]:
@@ -376,6 +386,9 @@ class Solution:
         reason = header.pop("infeasibility")
         if reason is not None:
             reason["prices"] = arrays.get("infeasibility_price")
+            key = "infeasibility_price_"
+            budgets = {n: arrays[key + n] for n in problem.footprints if key + n in arrays}
+            reason["budgets"] = budgets or None
             pairs = {name: tuple(reason[name]) for name in ("sites", "gateways")}
             reason = Infeasibility(**(reason | pairs))
         equity = {name: arrays[f"equity_price_{name}"] for name in problem.footprints}
@@ -401,18 +414,46 @@ def relative_gap(objective: float, lower_bound: float) -> float:
 def _explain(problem: Problem, result: _core.Result) -> Infeasibility:
     """Say in one line which work cannot fit where."""
     sites, gateways = tuple(result.infeasible_sites), tuple(result.infeasible_gateways)
+    needed, there = result.infeasible_demand, result.infeasible_capacity
     slot = result.infeasible_slot if result.infeasible_slot >= 0 else None
     when = "" if slot is None else f"{problem.slot_axis.at(slot)}: "
     work = problem.gateway_axis.some(gateways) if gateways else "the demand"
-    verb = "needs" if len(gateways) < 2 else "need"
-    needed, there = result.infeasible_demand, result.infeasible_capacity
-    message = f"{when}{work} {verb} at least {needed:.6g} MWh, but "
+    budgets = _budget_prices(problem, result)
+    if budgets:
+        message = _over_budget(problem, budgets, needed - there)
+        prices = result.infeasible_prices
+        return Infeasibility(None, (), (), needed, there, prices, message, budgets)
     if sites:
+        verb = "needs" if len(gateways) < 2 else "need"
         holds = "holds" if len(sites) == 1 else "hold"
-        message += f"{problem.site_axis.some(sites)} {holds} {there:.6g} MWh"
+        message = (
+            f"{when}{work} {verb} at least {needed:.6g} MWh, but "
+            f"{problem.site_axis.some(sites)} {holds} {there:.6g} MWh"
+        )
     else:
-        message += "no site can serve it within the horizon"
+        message = f"{when}no arc serves the work of {work} within the horizon"
     return Infeasibility(slot, sites, gateways, needed, there, result.infeasible_prices, message)
+
+
+def _budget_prices(problem: Problem, result: _core.Result) -> dict[str, FloatArray]:
+    by_name = zip(problem.footprints, result.infeasible_budget)  # noqa: B905 (empty without proof)
+    return {n: lam for n, lam in by_name if isinstance(problem.equity.get(n), Budget)}
+
+
+def _over_budget(problem: Problem, prices: Mapping[str, FloatArray], excess: float) -> str:
+    """Say which budgets cannot be kept together, and by how much at least."""
+    top = max(float(lam.max()) for lam in prices.values())
+    where = []
+    for name, lam in prices.items():
+        regions = np.flatnonzero(lam > 1e-3 * top).tolist()
+        if regions:
+            axis = region_axis(problem.region_names[name])
+            where.append(f"{name} in {axis.some(regions)}")
+    short = excess / sum(float(lam.sum()) for lam in prices.values())
+    return (
+        f"the budgets of {' and '.join(where)} cannot all be kept: every allocation exceeds them, "
+        f"by {short:.4g} or more on their price-weighted average"
+    )
 
 
 def _checked(path: str | os.PathLike[str]) -> Path:

@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+import numpy as np
+
 from . import _core
-from ._arrays import FloatArray, read_count, read_number
+from ._arrays import AnyArray, FloatArray, read_count, read_number
 from .errors import InputError
 from .problem import Problem
 from .solution import Solution
@@ -32,6 +34,7 @@ def solve(
     time_limit: float | None = None,
     max_iterations: int | None = None,
     warm_start: Solution | None = None,
+    shift: int = 0,
     callback: Callable[[_core.Progress], bool | None] | None = None,
     progress: bool = False,
     verbose: bool = False,
@@ -54,7 +57,11 @@ def solve(
     max_iterations : int, optional
         Iterations after which to stop with the best answer so far.
     warm_start : Solution, optional
-        The solution of a problem of the same shapes, to start from.
+        The solution of a problem with the same network and regions, to start from; demand, prices,
+        weights and, with `shift`, the horizon may differ.
+    shift : int
+        Slot t starts from slot ``t + shift`` of `warm_start`, as a rolling horizon does. Slots
+        beyond its end start from those one or more whole shifts earlier; at least 0.
     callback : callable, optional
         Called at every check with an object that has `iterations`, `seconds`, `objective`,
         `lower_bound` and `gap`; return True to stop with the best answer so far.
@@ -82,9 +89,11 @@ def solve(
     if not isinstance(problem, Problem):
         raise InputError(f"problem is a {type(problem).__name__}; it must be a Problem")
     settings = _settings(tol, device, threads, time_limit, max_iterations)
-    start = None if warm_start is None else _warm_start(problem, warm_start)
+    start = None if warm_start is None else _warm_start(problem, warm_start, shift)
     watchers: list[Watcher] = []
     if callback is not None:
+        if not callable(callback):
+            raise InputError(f"callback is a {type(callback).__name__}; it must be a function")
         watchers.append(callback)
     if verbose:
         watchers.append(_columns())
@@ -112,12 +121,12 @@ def _settings(
         raise InputError(f"tol is {tol}; it must be above 0 and below 1")
     settings["device"] = _device(device)
     if threads is not None:
-        settings["threads"] = read_count("threads", threads)
+        settings["threads"] = min(read_count("threads", threads), 2**31 - 1)
     if time_limit is not None and time_limit != math.inf:
         rule = "it must be a number of seconds above 0"
         settings["time_limit"] = read_number("time_limit", time_limit, rule, 0.0, open_=True)
     if max_iterations is not None:
-        settings["max_iterations"] = read_count("max_iterations", max_iterations)
+        settings["max_iterations"] = min(read_count("max_iterations", max_iterations), 2**63 - 1)
     return _core.Settings(**settings)
 
 
@@ -136,36 +145,56 @@ class _WarmStart:
 
     allocation: FloatArray
     shed: FloatArray | None
-    site_load: FloatArray
-    capacity_prices: FloatArray
     energy_prices: FloatArray
     equity_prices: list[FloatArray]
 
 
-def _warm_start(problem: Problem, solution: Solution) -> _WarmStart:
+def _warm_start(problem: Problem, solution: Solution, shift: int = 0) -> _WarmStart:
     if not isinstance(solution, Solution):
         raise InputError(f"warm_start is a {type(solution).__name__}; it must be a Solution")
+    slots, prices = solution.problem.slots, solution.prices
+    rows = _rows(problem.slots, slots, read_count("shift", shift, 0))
     for name, ours, theirs in (
-        ("allocation", (problem.slots, problem.arcs), solution.allocation.shape),
-        ("site_load", (problem.slots, problem.sites), solution.site_load.shape),
+        ("allocation", problem.arcs, solution.allocation.shape[1]),
+        ("site_load", problem.sites, solution.site_load.shape[1]),
     ):
         if ours != theirs:
-            raise InputError(f"warm_start.{name} has shape {theirs}; the problem needs {ours}")
+            expected = f"the problem needs {(slots, ours)}"
+            raise InputError(f"warm_start.{name} has shape {(slots, theirs)}; {expected}")
     regions = {name: totals.size for name, totals in problem.history.items()}
     theirs_by_name = {name: totals.size for name, totals in solution.footprints.items()}
     if list(regions.items()) != list(theirs_by_name.items()):
         raise InputError(
             f"warm_start has footprints and regions {theirs_by_name}; the problem has {regions}"
         )
-    prices = solution.prices
+    equity = {name: _rescaled(problem, solution, name) for name in problem.footprints}
+    # What energy is worth above the cost of its site carries over, not its price as such.
+    before = solution.problem._burdened_price(prices.equity)
+    margin = (prices.energy - before)[rows]
     return _WarmStart(
-        allocation=solution.allocation,
-        shed=solution.shed,
-        site_load=solution.site_load,
-        capacity_prices=prices.capacity,
-        energy_prices=prices.energy,
-        equity_prices=[prices.equity[name] for name in problem.footprints],
+        allocation=solution.allocation[rows],
+        shed=None if solution.shed is None else solution.shed[rows],
+        energy_prices=problem._burdened_price(equity) + margin,
+        equity_prices=list(equity.values()),
     )
+
+
+def _rows(slots: int, there: int, shift: int) -> slice | AnyArray:
+    """Return the slots of a solution over `there` slots that a horizon starts from."""
+    if slots == there and shift == 0:
+        return slice(None)
+    rows = np.arange(slots) + shift
+    period = min(max(shift, 1), there)
+    return np.where(rows < there, rows, there - period + (rows - there) % period)
+
+
+def _rescaled(problem: Problem, solution: Solution, name: str) -> FloatArray:
+    """Return the prices of burdens, in proportion to a weight that has changed."""
+    prices = solution.prices.equity[name]
+    new, old = problem.equity.get(name), solution.problem.equity.get(name)
+    if new is None or old is None or not old.weight > 0:
+        return prices if new is not None else np.zeros_like(prices)
+    return prices * (new.weight / old.weight)
 
 
 def _together(watchers: list[Watcher]) -> Callable[[_core.Progress], bool] | None:

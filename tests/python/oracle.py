@@ -15,9 +15,10 @@ import equiload as el
 
 
 class Model:
-    """The problem as a linear program: x per arc, y per cell, s >= q y^2 / 2, shed, z per maximum.
+    """The problem as a linear program: x per arc, y per cell, s >= q y^2 / 2, shed, z per term.
 
-    Rows: work of every gateway and slot; energy of every cell; one per region of a priced maximum.
+    Rows: work of every gateway and slot; energy of every cell; one per region of a priced term.
+    Norms and quadratic costs are approached by tangents.
     """
 
     def __init__(self, problem: el.Problem) -> None:
@@ -26,7 +27,9 @@ class Model:
         self.lower: list[float] = []
         self.upper: list[float] = []
         self.rows: list[tuple[float, float, list[int], list[float]]] = []
-        self.constant = 0.0
+        idle = np.broadcast_to(0.0 if p.idle_power is None else p.idle_power, p.price.shape)
+        self.idle = idle
+        self.constant = float((p.price * idle).sum())
         net = p.network
         self.x = {
             (t, a): self.column(net.cost[a])
@@ -46,6 +49,7 @@ class Model:
         self.first_energy_row = len(self.rows)
         self.add_energy_rows()
         self.equity_rows: dict[str, list[int]] = {}
+        self.norms: list[tuple[int, float, list[tuple[float, dict[int, float]]]]] = []
         for name, term in p.equity.items():
             self.add_equity(name, term)
 
@@ -85,21 +89,40 @@ class Model:
 
     def add_equity(self, name: str, term: object) -> None:
         p = self.problem
-        scale, history = p.sensitivity[name], p.history[name]
+        scale, history = p.sensitivity[name], p.history[name].copy()
         burden: list[dict[int, float]] = [{} for _ in history]
         for (t, i), column in self.y.items():
             burden[p.regions[name][i]][column] = float(p.footprints[name][t, i])
+            history[p.regions[name][i]] += p.footprints[name][t, i] * self.idle[t, i]
+        if isinstance(term, el.Budget):
+            limit = np.broadcast_to(term.limit, history.shape)
+            for b, h, row in zip(limit, history, burden, strict=True):
+                self.row(-math.inf, b - h, row)
+            return
         if isinstance(term, el.Sum):
             self.constant += term.weight * float(scale @ history)
             for w, row in zip(scale, burden, strict=True):
                 for column, value in row.items():
                     self.cost[column] += term.weight * w * value
             return
+        scaled = [
+            (w * h, {c: w * v for c, v in row.items()})
+            for w, h, row in zip(scale, history, burden, strict=True)
+        ]
+        if isinstance(term, el.Norm):
+            self.norms.append((self.column(term.weight), term.q, scaled))
+            return
+        if isinstance(term, el.TopMean):  # k t + sum max(0, z_g - t), over k
+            k = min(term.k, len(scaled))
+            level = self.column(term.weight, lower=-math.inf)
+            for h, row in scaled:
+                above = self.column(term.weight / k)
+                self.row(h, math.inf, {level: 1.0, above: 1.0} | {c: -v for c, v in row.items()})
+            return
         assert isinstance(term, el.Max)
         z = self.column(term.weight, lower=-math.inf)
         self.equity_rows[name] = [
-            self.row(w * h, math.inf, {z: 1.0} | {c: -w * v for c, v in row.items()})
-            for w, h, row in zip(scale, history, burden, strict=True)
+            self.row(h, math.inf, {z: 1.0} | {c: -v for c, v in row.items()}) for h, row in scaled
         ]
 
     def run(self) -> highspy.Highs:
@@ -119,8 +142,24 @@ class Model:
         return highs
 
     def add_tangents(self, highs: highspy.Highs) -> float:
-        """Add ``s >= q y0 (y - y0 / 2)`` at the present y0; return how far below s was."""
-        y, short = highs.getSolution().col_value, 0.0
+        """Add tangents at the present point; return how far below the curves it was, USD."""
+        y, short = np.array(highs.getSolution().col_value), 0.0
+        for column, q, scaled in self.norms:  # z >= g (wE) with g the norm's gradient at E0
+            at = np.array([h + sum(v * y[c] for c, v in row.items()) for h, row in scaled])
+            at = np.maximum(at, 0.0)  # the solver may be a rounding below
+            if not at.any():
+                continue
+            norm = at.max() * ((at / at.max()) ** q).sum() ** (1 / q)
+            gradient = (at / norm) ** (q - 1)
+            short += self.cost[column] * (norm - y[column])
+            entries, constant = {column: 1.0}, 0.0
+            for g, (h, row) in zip(gradient, scaled, strict=True):
+                constant += g * h
+                for c, v in row.items():
+                    entries[c] = entries.get(c, 0.0) - g * v
+            index = np.array(list(entries), dtype=np.int32)
+            values = np.array(list(entries.values()))
+            highs.addRow(constant, highspy.kHighsInf, len(index), index, values)
         for cell, column in self.curve.items():
             q, y0 = self.quadratic[cell], y[self.y[cell]]
             short += q * y0**2 / 2 - y[column]
@@ -155,6 +194,7 @@ def optimum(problem: el.Problem) -> float:
 class Judgement:
     unmet: float  # worst |served - demand| / demand
     overload: float  # worst (load - capacity) / capacity
+    overspent: float  # worst (burden - budget) / budget
     negative: float  # most negative work
     objective: float
     bound: float
@@ -184,6 +224,7 @@ def judge(problem: el.Problem, solution: el.Solution) -> Judgement:
     return Judgement(
         unmet=_worst(np.abs(served - p.demand), p.demand),
         overload=_worst(np.maximum(load - capacity, 0.0), capacity),
+        overspent=_overspent(p, load),
         negative=negative,
         objective=cost,
         bound=_bound(p, solution),
@@ -201,29 +242,58 @@ def _worst(error: np.ndarray, size: np.ndarray) -> float:
 
 def _site_cost(p: el.Problem, load: np.ndarray) -> float:
     q = np.broadcast_to(0.0 if p.quadratic is None else p.quadratic, load.shape)
-    cost = 0.0
+    cost, idle = 0.0, _idle(p)
     for t, i in np.ndindex(load.shape):
-        cost += p.price[t, i] * load[t, i] + q[t, i] * load[t, i] ** 2 / 2
+        cost += p.price[t, i] * (load[t, i] + idle[t, i]) + q[t, i] * load[t, i] ** 2 / 2
     return cost
+
+
+def _idle(p: el.Problem) -> np.ndarray:
+    return np.broadcast_to(0.0 if p.idle_power is None else p.idle_power, p.price.shape)
+
+
+def _burden(p: el.Problem, name: str, load: np.ndarray) -> np.ndarray:
+    burden, idle = p.history[name].copy(), _idle(p)
+    for t, i in np.ndindex(load.shape):
+        burden[p.regions[name][i]] += p.footprints[name][t, i] * (load[t, i] + idle[t, i])
+    return burden
 
 
 def _equity_cost(p: el.Problem, load: np.ndarray) -> float:
     cost = 0.0
     for name, term in p.equity.items():
-        burden = p.history[name].copy()
-        for t, i in np.ndindex(load.shape):
-            burden[p.regions[name][i]] += p.footprints[name][t, i] * load[t, i]
-        scaled = burden * p.sensitivity[name]
-        cost += term.weight * (scaled.max() if isinstance(term, el.Max) else scaled.sum())
+        scaled = np.sort(_burden(p, name, load) * p.sensitivity[name])[::-1]
+        if isinstance(term, el.Max):
+            cost += term.weight * scaled[0]
+        elif isinstance(term, el.Sum):
+            cost += term.weight * scaled.sum()
+        elif isinstance(term, el.TopMean):
+            cost += term.weight * scaled[: term.k].mean()
+        elif isinstance(term, el.Norm) and scaled[0] > 0:
+            shares = scaled / scaled[0]
+            cost += term.weight * scaled[0] * (shares**term.q).sum() ** (1 / term.q)
     return float(cost)
 
 
+def _overspent(p: el.Problem, load: np.ndarray) -> float:
+    worst = 0.0
+    for name, term in p.equity.items():
+        if isinstance(term, el.Budget):
+            burden = _burden(p, name, load)
+            limit = np.broadcast_to(term.limit, burden.shape)
+            worst = max(worst, _worst(np.maximum(burden - limit, 0.0), limit))
+    return worst
+
+
 def _bound(p: el.Problem, solution: el.Solution) -> float:
-    base, bound = p.price.copy(), 0.0
+    base, bound = p.price.copy(), float((p.price * _idle(p)).sum())
+    nothing = np.zeros(base.shape)
     for name, term in p.equity.items():
         price = solution.prices.equity[name]
         _check_equity_price(term, price / p.sensitivity[name])
-        bound += float(price @ p.history[name])
+        bound += float(price @ _burden(p, name, nothing))
+        if isinstance(term, el.Budget):
+            bound -= sum(x * b for x, b in zip(price, term.limits(price.size), strict=True) if x)
         for t, i in np.ndindex(base.shape):
             base[t, i] += price[p.regions[name][i]] * p.footprints[name][t, i]
     u = solution.prices.capacity
@@ -244,8 +314,15 @@ def _bound(p: el.Problem, solution: el.Solution) -> float:
 def _check_equity_price(term: object, scaled: np.ndarray) -> None:
     rounding = 1e-12 * max(1.0, term.weight)
     assert scaled.min() >= -rounding
-    if isinstance(term, el.Max):
+    if isinstance(term, el.Budget):
+        return
+    if isinstance(term, el.Max | el.TopMean):
         assert scaled.sum() <= term.weight + rounding
+        most = term.weight / min(getattr(term, "k", 1), scaled.size)
+        assert scaled.max() <= most + rounding
+    elif isinstance(term, el.Norm):
+        p = term.q / (term.q - 1)
+        assert ((scaled / max(term.weight, 1e-300)) ** p).sum() <= 1 + 1e-12 * p
     else:
         assert np.abs(scaled - term.weight).max() <= rounding
 

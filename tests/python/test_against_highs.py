@@ -113,6 +113,7 @@ def assert_certified(problem: el.Problem, solution: el.Solution, best: float) ->
     found = judge(problem, solution)
     assert found.unmet <= 1e-12
     assert found.overload <= 1e-9
+    assert found.overspent <= 1.001e-9
     assert found.negative == 0
     assert abs(found.objective - solution.objective) <= 1e-3 * slack
     assert abs(found.bound - solution.lower_bound) <= 1e-3 * slack

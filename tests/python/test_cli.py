@@ -39,6 +39,13 @@ def test_demo_prints_the_comparison(capsys):
     (carbon,) = (line.split() for line in out.splitlines() if line.startswith("carbon max/mean"))
     cheap, fair = map(float, carbon[-2:])
     assert fair < cheap
+    (equity,) = (line.split() for line in out.splitlines() if line.startswith("carbon equity"))
+    assert equity[-2] == "-" and float(equity[-1].replace(",", "")) > 0
+
+
+def test_version(capsys):
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"equiload {el.__version__}\n"
 
 
 def test_demo_writes_solutions_scenario_and_pictures(tmp_path, capsys):
@@ -167,6 +174,20 @@ def test_info(capsys):
 def test_help_is_0(capsys):
     assert main(["--help"]) == 0
     assert "demo" in capsys.readouterr().out
+
+
+def test_what_cannot_be_written_is_2(scenario, tmp_path, capsys):
+    (tmp_path / "out" / "solution.npz").mkdir(parents=True)
+    assert main(["solve", str(scenario), "--tol", "1e-3", "--out", str(tmp_path / "out")]) == 2
+    assert capsys.readouterr().err.endswith("solution.npz: Is a directory\n")
+
+
+def test_a_reader_that_goes_away_is_no_accident(scenario):
+    command = [sys.executable, "-m", "equiload", "solve", str(scenario), "--tol", "1e-3"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 1
 
 
 def test_as_a_process():

@@ -1,7 +1,8 @@
 // Equity functions: what unequal burden costs, as a function of its dual.
 //
 // An equity function mu phi(z) of the weighted burdens z_g = w_g E_g is known to the solver by its dual set
-// P: mu phi(z) = max over pi in P of <pi, z>. The price of region g's burden is lambda_g = w_g pi_g.
+// P: mu phi(z) = max over pi in P of <pi, z> - conjugate(pi). The price of region g's burden is lambda_g =
+// w_g pi_g.
 #pragma once
 
 #include <memory>
@@ -11,17 +12,29 @@
 
 namespace equiload {
 
+inline constexpr double budget_tolerance = 1e-9;  // relative excess over a budget that is accepted
+
 class EquityFunction {
  public:
     virtual ~EquityFunction() = default;
 
-    // mu phi(z)
+    // mu phi(z); infinite where z is not allowed.
     virtual double value(std::span<const double> z) const = 0;
+
+    // What the bound loses at a point of the dual set; 0 for everything positively homogeneous.
+    virtual double conjugate(std::span<const double>) const { return 0; }
+
+    // How much of its room a hard limit keeps in reserve when it is aimed at, relative.
+    virtual void keep_reserve(double) {}
+
+    // The nearest point of the dual set.
+    virtual void project(std::span<double> pi) const;
 
     // A first point of the dual set.
     virtual void start(std::span<double> pi) const = 0;
 
-    // pi <- argmax over the dual set of  <z, pi> - sum_g curvature_g (pi_g - centre_g)^2 / 2,  curvature > 0.
+    // pi <- argmax over the dual set of  <z, pi> - conjugate(pi) - sum_g curvature_g (pi_g - centre_g)^2 / 2,
+    // curvature > 0.
     virtual void maximise(std::span<const double> z, std::span<const double> curvature,
                           std::span<const double> centre, std::span<double> pi) const = 0;
 };

@@ -21,7 +21,7 @@ struct Field {
     const double* row(std::size_t slot) const { return values + slot * stride; }
 };
 
-enum class EquityKind { none, max, sum };
+enum class EquityKind { none, max, sum, norm, topmean, budget };
 
 // One footprint f_r with the equity function that prices its regional totals.
 struct Footprint {
@@ -31,8 +31,8 @@ struct Footprint {
     std::span<const double> sensitivity;  // (G,) w_r > 0
     EquityKind kind = EquityKind::none;
     double weight = 0.0;            // mu_r, USD per unit of burden
-    double parameter = 0.0;         // what the kind needs beside its weight
-    std::span<const double> limit;  // (G,) budgets
+    double parameter = 0.0;         // q of a norm, k of the mean of the k largest
+    std::span<const double> limit;  // (G,) budgets, on E itself; infinite where there is none
 
     std::size_t regions() const { return history.size(); }
 };
@@ -49,6 +49,8 @@ struct Problem {
     std::span<const double> arc_energy, arc_cost;             // (A,)
     std::vector<Footprint> footprints;
     double shed_cost = std::numeric_limits<double>::infinity();  // USD per unit of dropped work
+
+    double fixed_cost = 0;  // USD, whatever is decided
 
     bool may_shed() const { return shed_cost < std::numeric_limits<double>::infinity(); }
     double quadratic_at(std::size_t slot, std::size_t site) const {

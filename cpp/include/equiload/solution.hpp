@@ -13,11 +13,11 @@ enum class Status { optimal, feasible, interrupted, infeasible, unsolved };
 const char* to_string(Status status);
 
 struct Breakdown {
-    double energy = 0, arc = 0, quadratic = 0, shed = 0;
+    double energy = 0, arc = 0, quadratic = 0, shed = 0, fixed = 0;
     std::vector<double> equity;  // one entry a footprint
 
     double total() const {
-        double sum = energy + arc + quadratic + shed;
+        double sum = energy + arc + quadratic + shed + fixed;
         for (double e : equity) sum += e;
         return sum;
     }
@@ -30,12 +30,13 @@ struct Prices {
     std::vector<std::vector<double>> equity;  // (G_r,) lambda_r
 };
 
-// Prices u >= 0 of capacity at which the work needs more than there is (problem.md): sum d min_a k u > sum u
-// capacity.
+// Prices u >= 0 of capacity and lambda >= 0 of budgets at which the work needs more than there is:
+//     sum d min_a k (u + sum lambda f)  +  sum lambda h   >   sum u capacity  +  sum lambda B.
 struct Infeasibility {
     std::int64_t slot = -1;
     std::vector<int> sites, gateways;
-    std::vector<double> prices;  // (T, I) u
+    std::vector<double> prices;               // (T, I) u
+    std::vector<std::vector<double>> budget;  // (G_r,) prices of budgets, where the proof needs them
     double energy_needed = 0, energy_available = 0;
 };
 
@@ -56,7 +57,7 @@ struct Solution {
     Infeasibility infeasibility;
     std::int64_t iterations = 0, restarts = 0;
     double seconds = 0, setup_seconds = 0;
-    std::string device;
+    std::string device, method;  // method: the one that ended the solve
     int threads = 1;
 };
 

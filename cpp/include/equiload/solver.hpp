@@ -26,4 +26,16 @@ struct Control {
 Solution solve(const Problem& problem, const Settings& settings, const WarmStart& warm_start = {},
                const Control& control = {}, const Tuning& tuning = {});
 
+struct Scenario {
+    const Problem* problem;
+    WarmStart start;
+};
+
+// Solves every scenario by itself, one thread each at a time: the answers have the same bits as those of
+// single solves, for any number of threads. `time_limit` is for all of them; a scenario that it leaves no
+// time for returns its first plan. `control.watch` is called after every scenario with the number of those
+// done.
+std::vector<Solution> solve_batch(const std::vector<Scenario>& scenarios, const Settings& settings,
+                                  const Control& control = {}, const Tuning& tuning = {});
+
 }  // namespace equiload

@@ -26,6 +26,7 @@ UNITS = {
     "capacity": "MWh per slot",
     "price": "USD/MWh",
     "quadratic": "USD/MWh^2",
+    "idle_power": "MWh per slot",
     "arc_cost": "USD per MWh of work",
     "footprint_carbon": "t/MWh",
     "footprint_water": "m3/MWh",
@@ -36,7 +37,7 @@ def pack(problem: Problem) -> tuple[Header, Variables]:
     """Take a problem apart into what JSON holds and what tables hold."""
     given = problem._arguments()
     variables: Variables = {"demand": (("slot", "gateway"), problem.demand)}
-    for name in ("price", "capacity", "quadratic"):
+    for name in ("price", "capacity", "quadratic", "idle_power"):
         if given[name] is not None:
             variables[name] = (("slot", "site")[-given[name].ndim :], given[name])
     for name, values in problem.footprints.items():
@@ -94,6 +95,7 @@ def unpack(header: Header, variables: Variables, labels: Labels) -> Problem:
         network=_network(header, arrays),
         **regional,
         quadratic=arrays.get("quadratic"),
+        idle_power=arrays.get("idle_power"),
         shed_cost=header["shed_cost"],
         site_names=labels.get("site"),
         gateway_names=labels.get("gateway"),

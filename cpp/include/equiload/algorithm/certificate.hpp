@@ -39,6 +39,10 @@ struct Shortfall {
 };
 std::vector<Shortfall> shortfalls(const Problem& problem, const double* u, Team& team);
 
+// The same for the whole horizon with prices of budgets as well: burdens of the cheapest work and history
+// against the budgets.
+Shortfall budget_shortfall(const Problem& problem, const Prices& ray, Team& team);
+
 // u restricted to what proves that no allocation exists (one slot, where slots are independent); empty: no
 // proof.
 std::vector<double> infeasibility_ray(const Problem& problem, const std::vector<double>& u, Team& team);

@@ -30,7 +30,13 @@ class EquityProx {
 
     // lambda of each region, for every footprint of the problem (zeros where there is no equity).
     std::vector<std::vector<double>> region_prices() const;
+
+    // Moves them into the dual sets first: those of another weight would not give a bound.
     void set_region_prices(const std::vector<std::vector<double>>& prices);
+
+    // Aims a little below every budget, so that the iterates end up within it; `worth` is what this may cost,
+    // USD.
+    void keep_reserve(double worth);
 
     // One Newton step. totals: [E_1 .. E_R, H_11, H_21, H_22, ..][site]. Returns the largest relative change.
     double step(std::span<const double> totals);
@@ -50,6 +56,7 @@ class EquityProx {
     std::size_t sites_ = 0;
     std::vector<Term> terms_;
     std::vector<double> site_prices_, start_prices_;
+    double reserve_ = 0;
 };
 
 }  // namespace equiload

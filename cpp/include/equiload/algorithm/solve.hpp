@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "../backend.hpp"
+#include "../budgets.hpp"
 #include "../repair.hpp"
 #include "certificate.hpp"
 #include "equity_prox.hpp"
@@ -24,12 +25,15 @@ struct Incumbent {
 class Examiner {
  public:
     Examiner(const Problem& problem, const Repair& repair, double constant, Team& team)
-        : problem_(problem), repair_(repair), constant_(constant), team_(team) {}
+        : problem_(problem), repair_(repair), constant_(constant), team_(team), budgets_(problem) {}
 
     // Bound of (v, lambda), objective of the repaired x; keeps what is better. Both arguments are used up.
     void examine(std::vector<double>& x, Prices& prices, double tol) {
         consider_prices(prices);
         if (std::isinf(best.objective)) ray = infeasibility_ray(problem_, prices.capacity, team_);
+        if (std::isinf(best.objective) && ray.empty() && !budgets_.empty() &&
+            budget_shortfall(problem_, prices, team_).proven())
+            ray = prices.capacity, budget_ray = prices.equity;
         if (!ray.empty()) return;
         Evaluation as_is = evaluate(problem_, x.data(), nullptr, team_);
         if (hopeless(as_is, prices, tol)) return;
@@ -46,7 +50,14 @@ class Examiner {
     }
 
     void consider_allocation(std::vector<double>& x) {
-        const double objective = evaluate(problem_, x.data(), nullptr, team_).breakdown.total() + constant_;
+        Evaluation found = evaluate(problem_, x.data(), nullptr, team_);
+        if (budgets_.exceeded(found.totals)) {
+            if (!budgets_.blend(x, found.totals)) return;
+            found = evaluate(problem_, x.data(), nullptr, team_);
+        }
+        const double objective = found.breakdown.total() + constant_;
+        if (!budgets_.empty() && std::isfinite(objective))
+            budgets_.offer(x, found.totals, objective, best.lower_bound, best.prices.equity);
         if (!(objective < best.objective)) return;
         best.objective = objective;
         best.allocation.swap(x);
@@ -54,17 +65,20 @@ class Examiner {
 
     Incumbent best;
     std::vector<double> ray;  // capacity prices that prove that no allocation exists, once found
+    std::vector<std::vector<double>> budget_ray;  // prices of the budgets in that proof, where it needs them
 
  private:
     // Repairing costs several iterations: not worth it while the overload alone, at its prices, exceeds the
     // gap that is asked for many times and a better answer is known.
-    bool hopeless(const Evaluation& as_is, const Prices& prices, double tol) const {
-        double overload = 0;
+    bool hopeless(Evaluation& as_is, const Prices& prices, double tol) const {
+        double overload = budgets_.excess(as_is.totals, prices.equity);
         for (std::size_t t = 0; t < problem_.slots; ++t)
             for (std::size_t i = 0; i < problem_.sites; ++i) {
                 const double excess = as_is.site_load[t * problem_.sites + i] - problem_.capacity.row(t)[i];
                 if (excess > 0) overload += excess * prices.capacity[t * problem_.sites + i];
             }
+        for (double& term : as_is.breakdown.equity)
+            if (std::isinf(term)) term = 0;  // budgets: their excess is counted above
         const double objective = as_is.breakdown.total() + constant_;
         const double scale = std::max(1.0, std::abs(objective));
         return objective + overload - best.lower_bound > 30 * tol * scale &&
@@ -75,6 +89,7 @@ class Examiner {
     const Repair& repair_;
     double constant_;
     Team& team_;
+    Budgets budgets_;
 };
 
 // Checks at 32, then every tenth of the iterations done: their cost stays a fraction, and no clock decides
@@ -91,6 +106,13 @@ Status iterate_to_tolerance(B& backend, EquityProx& equity, Examiner& examiner, 
     prices.energy.resize(problem.slots * problem.sites);
     std::int64_t check = 32;
 
+    const auto keep_reserve = [&] {  // budgets may cost a tenth of the gap
+        equity.keep_reserve(0.1 * criteria.tol * std::max(1.0, std::abs(examiner.best.lower_bound)));
+    };
+    keep_reserve();
+    now.objective = examiner.best.objective;
+    now.lower_bound = examiner.best.lower_bound;
+    if (const auto status = termination(criteria, now)) return *status;  // a warm start may be good enough
     equity.step(backend.begin(equity.site_prices()));
     for (;;) {
         const std::int64_t k = ++now.iterations;
@@ -116,6 +138,7 @@ Status iterate_to_tolerance(B& backend, EquityProx& equity, Examiner& examiner, 
         watch(now, true);
         if (const auto status = termination(criteria, now)) return *status;
         if (last) return Status::feasible;
+        keep_reserve();
     }
 }
 

@@ -1,0 +1,285 @@
+"""Many solves at once: scenarios of one network, and the trade-off between cost and equity."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from . import _core
+from ._arrays import Axis, FloatArray, frozen, read_floats, require
+from .equity import Budget
+from .errors import InputError
+from .problem import Problem
+from .solution import Solution
+from .solver import _settings, _warm_start, _WarmStart
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["Frontier", "frontier", "solve_batch"]
+
+_USELESS = ("infeasible", "unsolved")
+
+
+def solve_batch(
+    problems: Sequence[Problem],
+    *,
+    tol: float = 1e-6,
+    device: str = "auto",
+    threads: int | None = None,
+    time_limit: float | None = None,
+    max_iterations: int | None = None,
+    warm_start: Solution | None = None,
+) -> list[Solution]:
+    """Solve scenarios side by side, each to its own certificate and its own early finish.
+
+    Every scenario is solved by one thread from beginning to end, so that threads never wait for
+    each other.
+
+    Parameters
+    ----------
+    problems : sequence of Problem
+        The scenarios: one network, and the same numbers of slots and regions. Demand, prices,
+        capacities, footprints and weights may differ.
+    tol : float
+        The gap to reach in every scenario.
+    device : str
+        As for `solve`.
+    threads : int, optional
+        Scenarios in work at the same time; by default as many as the process may use cores. The
+        answers have the same bits for any number.
+    time_limit : float, optional
+        Seconds for all scenarios together. Those that it leaves no time for return their first
+        certified plan.
+    max_iterations : int, optional
+        Iterations after which to stop a scenario with its best answer so far.
+    warm_start : Solution, optional
+        Where every scenario starts from: the solution of one of them, or of their mean.
+
+    Returns
+    -------
+    list of Solution
+        In the order of the problems; each the same, bit for bit, as `solve` would return.
+
+    Raises
+    ------
+    InputError
+        If the scenarios do not share a network and shapes, or an argument is out of range.
+    """
+    problems = list(problems)
+    _check_family(problems)
+    settings = _settings(tol, device, threads, time_limit, max_iterations)
+    starts = [None if warm_start is None else _warm_start(p, warm_start) for p in problems]
+    if not problems:
+        return []
+    results = _core.solve_batch([problem._core() for problem in problems], settings, starts)
+    return [Solution._from_core(p, r) for p, r in zip(problems, results, strict=True)]
+
+
+def _check_family(problems: list[Problem]) -> None:
+    for k, problem in enumerate(problems):
+        if not isinstance(problem, Problem):
+            raise InputError(f"problems[{k}] is a {type(problem).__name__}; it must be a Problem")
+        first = problems[0]
+        if problem.network is not first.network and problem.network != first.network:
+            raise InputError(f"problems[{k}] has another network than problems[0]")
+        shape, expected = (problem.slots, problem.sites), (first.slots, first.sites)
+        if shape != expected:
+            found = f"{shape}; problems[0] has {expected}"
+            raise InputError(f"problems[{k}] has (slots, sites) = {found}")
+        if dict(problem.region_names) != dict(first.region_names):
+            raise InputError(f"problems[{k}] has other footprints or regions than problems[0]")
+
+
+@dataclass(frozen=True, eq=False)
+class Frontier:
+    """What equity costs: one certified solution for every weight.
+
+    Attributes
+    ----------
+    solutions : tuple of Solution
+        In the order of the weights given.
+    weights : dict of str to ndarray of float64, shape (N,)
+        The weights of each footprint that was swept, USD per unit.
+    cost : ndarray of float64, shape (N,)
+        What the operator pays, without the equity terms, USD.
+    burden : dict of str to ndarray of float64, shape (N,)
+        The equity function's value of every footprint that has one: under `Max` the heaviest
+        burden of a region, in units of the footprint times the sensitivity.
+    gap : ndarray of float64, shape (N,)
+        The certified gap of every point.
+    """
+
+    solutions: tuple[Solution, ...]
+    weights: dict[str, FloatArray]
+
+    def __len__(self) -> int:
+        """Return the number of points N."""
+        return len(self.solutions)
+
+    def __iter__(self) -> Iterator[Solution]:
+        """Iterate over the solutions."""
+        return iter(self.solutions)
+
+    def __getitem__(self, index: int) -> Solution:
+        """Return one solution."""
+        return self.solutions[index]
+
+    @property
+    def cost(self) -> FloatArray:
+        """What the operator pays, USD (N,)."""
+        return np.array([solution._operator_cost() for solution in self.solutions])
+
+    @property
+    def burden(self) -> dict[str, FloatArray]:
+        """The value of every equity function (N,)."""
+        return {
+            name: np.array([_burden(solution, name) for solution in self.solutions])
+            for name in self.solutions[0].problem.equity
+        }
+
+    @property
+    def gap(self) -> FloatArray:
+        """The certified gaps (N,)."""
+        return np.array([solution.gap for solution in self.solutions])
+
+    def plot(self) -> Figure:
+        """Draw the cost against every burden; needs matplotlib.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            One panel a footprint.
+        """
+        from .plot import frontier_curves
+
+        return frontier_curves(self)
+
+
+def frontier(
+    problem: Problem,
+    weights: Mapping[str, ArrayLike],
+    *,
+    tol: float = 1e-6,
+    device: str = "auto",
+    threads: int | None = None,
+    time_limit: float | None = None,
+    max_iterations: int | None = None,
+) -> Frontier:
+    """Sweep the weights of equity terms, every point starting from its solved neighbours.
+
+    The points are halved again and again, first the ends, then the middle, then the quarters; the
+    points of one such wave are solved side by side, like those of `solve_batch`.
+
+    Parameters
+    ----------
+    problem : Problem
+        What to solve; its other weights stay.
+    weights : mapping of str to array_like, shape (N,)
+        Per footprint the weights to sweep, USD per unit, at least 0; several are swept together,
+        point by point.
+    tol : float
+        The gap to reach at every point.
+    device, threads : str, int
+        As for `solve_batch`.
+    time_limit : float, optional
+        Seconds for all points together; those that it leaves no time for return a first plan.
+    max_iterations : int, optional
+        Iterations after which to stop a point with its best answer so far.
+
+    Returns
+    -------
+    Frontier
+        One certified solution for every weight, in the order given.
+
+    Raises
+    ------
+    InputError
+        If a footprint has no equity term with a weight, lengths differ, or a weight is negative.
+    """
+    swept = _read_weights(problem, weights)
+    settings = _settings(tol, device, threads, time_limit, max_iterations)
+    count = next(iter(swept.values())).size
+    order = sorted(range(count), key=lambda n: [float(values[n]) for values in swept.values()])
+    began = time.monotonic()
+    found: dict[int, Solution] = {}  # by place in the order
+    for wave in _waves(count):
+        points = [_with_weights(problem, swept, order[place]) for place in wave]
+        starts = [_between(p, place, found) for p, place in zip(points, wave, strict=True)]
+        if time_limit is not None:
+            settings.time_limit = max(1e-9, time_limit - (time.monotonic() - began))
+        results = _core.solve_batch([point._core() for point in points], settings, starts)
+        for place, point, result in zip(wave, points, results, strict=True):
+            found[place] = Solution._from_core(point, result)
+    place_of = {n: place for place, n in enumerate(order)}
+    return Frontier(tuple(found[place_of[n]] for n in range(count)), swept)
+
+
+def _waves(count: int) -> Iterator[list[int]]:
+    """Yield the ends, the middle, the quarters, ... of 0 .. count-1, each number once."""
+    yield sorted({0, count - 1})
+    gaps = [(0, count - 1)]
+    while gaps := [(low, high) for low, high in gaps if high - low > 1]:
+        yield [(low + high) // 2 for low, high in gaps]
+        middles = [(low, (low + high) // 2, high) for low, high in gaps]
+        gaps = [pair for low, mid, high in middles for pair in ((low, mid), (mid, high))]
+
+
+def _with_weights(problem: Problem, swept: Mapping[str, FloatArray], point: int) -> Problem:
+    terms: dict[str, Any] = dict(problem.equity)
+    for name, values in swept.items():
+        terms[name] = replace(terms[name], weight=float(values[point]))
+    return problem.replace(equity=terms)
+
+
+def _between(problem: Problem, place: int, found: Mapping[int, Solution]) -> _WarmStart | None:
+    """Start half-way between the nearest solved points on both sides."""
+    usable = sorted(n for n, solution in found.items() if solution.status not in _USELESS)
+    below, above = [n for n in usable if n < place], [n for n in usable if n > place]
+    starts = [_warm_start(problem, found[n]) for n in below[-1:] + above[:1]]
+    return _mean(starts) if starts else None
+
+
+def _mean(starts: list[_WarmStart]) -> _WarmStart:
+    if len(starts) == 1:
+        return starts[0]
+    one, two = starts
+    return _WarmStart(
+        allocation=(one.allocation + two.allocation) / 2,
+        shed=None if one.shed is None or two.shed is None else (one.shed + two.shed) / 2,
+        energy_prices=(one.energy_prices + two.energy_prices) / 2,
+        equity_prices=[
+            (a + b) / 2 for a, b in zip(one.equity_prices, two.equity_prices, strict=True)
+        ],
+    )
+
+
+def _burden(solution: Solution, name: str) -> float:
+    problem = solution.problem
+    return problem.equity[name].value(problem.sensitivity[name] * solution.footprints[name])
+
+
+def _read_weights(problem: Problem, weights: Mapping[str, ArrayLike]) -> dict[str, FloatArray]:
+    if not isinstance(weights, Mapping) or not weights:
+        raise InputError("weights must be a mapping of footprints to weights, not empty")
+    swept: dict[str, FloatArray] = {}
+    for name, values in weights.items():
+        term = problem.equity.get(name)
+        if term is None or isinstance(term, Budget):
+            raise InputError(f"weights names {name!r}, which has no equity term with a weight")
+        table = read_floats(f"weights[{name!r}]", values)
+        if table.ndim != 1 or table.size == 0:
+            raise InputError(f"weights[{name!r}] has shape {table.shape}; expected (points,)")
+        good = (table >= 0) & np.isfinite(table)
+        rule = "it must be finite and not negative"
+        require(f"weights[{name!r}]", table, good, rule, Axis("point", table.size))
+        swept[name] = frozen(np.array(table))
+    if len({values.size for values in swept.values()}) > 1:
+        sizes = ", ".join(f"{name}: {values.size}" for name, values in swept.items())
+        raise InputError(f"weights have different lengths ({sizes})")
+    return swept
