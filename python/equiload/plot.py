@@ -156,7 +156,8 @@ def cumulative_burden(run: Run, most: int = 6) -> Figure:
         raise InputError("the problem has no footprints; there is nothing to draw")
     for name, values in problem.footprints.items():
         grown = np.zeros((problem.slots, problem.history[name].size))
-        np.add.at(grown.T, problem.regions[name], (values * run.site_load).T)
+        drawn = run.site_load + (0.0 if problem.idle_power is None else problem.idle_power)
+        np.add.at(grown.T, problem.regions[name], (values * drawn).T)
         paths[name] = problem.history[name] + grown.cumsum(axis=0)
     return _paths_figure(run, paths, read_count("most", most), "{} so far", "")
 

@@ -530,3 +530,29 @@ def test_noise_costs() -> None:
         for sigma in (0.0, 0.5, 2.0)
     ]
     assert all(less < more for less, more in pairwise(costs))
+
+
+def test_idle_power_is_paid_for_and_burdens_as_time_passes() -> None:
+    problem = small(10, idle_power=np.linspace(0.0, 5.0, 12))
+    policy = MirrorDescent(problem.static())
+    run = el.simulate(policy, problem)
+    assert run.breakdown["idle"] == problem.idle_cost > 0
+    for name, totals in run.footprints.items():
+        np.testing.assert_allclose(policy.burdens[name], totals)
+    planned = RecedingHorizon(problem.static(), Perfect(problem), window=10, every=10, tol=1e-6)
+    best = el.solve(problem, tol=1e-6)
+    assert el.simulate(planned, problem).objective == pytest.approx(best.objective, rel=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["norm", "top"])
+def test_other_equity_functions_are_learnt_as_well(kind: str) -> None:
+    weights = {name: term.weight for name, term in small(2).equity.items()}
+    terms = {n: el.Norm(0.7 * w, 3.0) if kind == "norm" else el.TopMean(w, 3) for n, w in
+             weights.items()}  # fmt: skip
+    problem = el.data.world(20, 10, 168, 1).replace(equity=terms)
+    static = problem.static()
+    cheap = el.simulate(Greedy(static), problem).objective
+    bound = el.solve(problem, tol=1e-3).lower_bound
+    assert el.simulate(MirrorDescent(static), problem).objective <= 1.03 * bound < cheap
+    with pytest.raises(el.InputError, match=r"equity\['carbon'\] is a Budget"):
+        MirrorDescent(problem.replace(equity={"carbon": el.Budget(1e9)}).static())

@@ -74,7 +74,7 @@ class Noisy(Perfect):
 
         demand, price = off(slot.demand), off(slot.price)
         burdens = {name: off(values) for name, values in slot.footprints.items()}
-        return Slot(demand, slot.capacity, price, burdens, slot.quadratic)
+        return Slot(demand, slot.capacity, price, burdens, slot.quadratic, slot.idle)
 
 
 class Persistence:

@@ -204,6 +204,7 @@ class RecedingHorizon(Policy):
             sensitivity=static.sensitivity,
             quadratic=quadratic,
             shed_cost=static.shed_cost,
+            idle_power=None if slots[0].idle is None else np.array([slot.idle for slot in slots]),
         )
 
     def _ahead(self, name: str, slots: Sequence[Slot]) -> FloatArray:
@@ -211,7 +212,7 @@ class RecedingHorizon(Policy):
         burden = self.burdens[name]
         if self._committed is not None:
             for slot, load in zip(slots, self._committed, strict=False):
-                burden = burden + self.burden(name, slot, load)
+                burden = burden + self.burden(name, replace(slot, idle=None), load)
         return burden
 
     def _as_planned(self, plan: _Plan, slot: Slot) -> bool:
@@ -241,8 +242,9 @@ def _over_window(term: Equity, share: float) -> Equity:
     limit = getattr(term, "limit", None)
     if limit is None:
         return term
-    changes: dict[str, Any] = {"limit": share * limit}
-    return replace(term, **changes)
+    hard: Any = term
+    shared: Equity = replace(hard, limit=share * limit)
+    return shared
 
 
 def _out_of_reach(problem: Problem) -> float:
@@ -260,15 +262,18 @@ def _pack(slot: Slot, key: str) -> dict[str, FloatArray]:
     packed |= {f"footprint/{name}": values for name, values in slot.footprints.items()}
     if slot.quadratic is not None:
         packed["quadratic"] = slot.quadratic
+    if slot.idle is not None:
+        packed["idle"] = slot.idle
     return {key + part: value.copy() for part, value in packed.items()}
 
 
 def _unpack(state: Mapping[str, Any], key: str, names: Sequence[str]) -> Slot:
-    quadratic = state.get(f"{key}quadratic")
+    quadratic, idle = state.get(f"{key}quadratic"), state.get(f"{key}idle")
     return Slot(
         demand=np.array(state[f"{key}demand"]),
         capacity=np.array(state[f"{key}capacity"]),
         price=np.array(state[f"{key}price"]),
         footprints={name: np.array(state[f"{key}footprint/{name}"]) for name in names},
         quadratic=None if quadratic is None else np.array(quadratic),
+        idle=None if idle is None else np.array(idle),
     )

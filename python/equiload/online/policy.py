@@ -165,8 +165,9 @@ class Policy(abc.ABC):
         self._load(state)
 
     def burden(self, name: str, slot: Slot, load: FloatArray) -> FloatArray:
-        """Return what a load (I,) adds to the burdens of the regions (G,)."""
-        by_site: FloatArray = slot.footprints[name] * load
+        """Return what a load (I,) and idle power add to the burdens of the regions (G,)."""
+        drawn = load if slot.idle is None else load + slot.idle
+        by_site: FloatArray = slot.footprints[name] * drawn
         region = self._region[name]
         if region is None:
             return by_site

@@ -133,6 +133,8 @@ class Robust(Policy):
         """Return what the operator pays for a decision, without the equity terms."""
         load = decision.load[0]
         cost = float(slot.price @ load) + float(self.static.network.cost @ decision.allocation)
+        if slot.idle is not None:
+            cost += float(slot.price @ slot.idle)
         if slot.quadratic is not None:
             cost += float(slot.quadratic @ load**2) / 2
         if decision.shed is not None:

@@ -45,7 +45,8 @@ class Run:
     objective : float
         What it cost, equity terms included, USD.
     breakdown : dict of str to float
-        The objective by part: energy, arc, quadratic, shed, and each equity term by its footprint.
+        The objective by part: energy, arc, quadratic, shed, idle, and each equity term by its
+        footprint.
     allocation : ndarray of float64, shape (T, A)
         Work released in each slot that each arc serves.
     shed : ndarray of float64, shape (T, J), or None
@@ -201,7 +202,7 @@ def _account(
             shed[t] = decision.shed
     load = _loads(problem, allocation)
     totals = {
-        name: problem.history[name]
+        name: problem.carried[name]
         + np.bincount(
             problem.regions[name], (values * load).sum(axis=0), problem.history[name].size
         )
@@ -248,10 +249,9 @@ def _breakdown(
     if problem.quadratic is not None:
         curve = float((problem.quadratic * load**2).sum()) / 2
     dropped = 0.0 if shed is None else (problem.shed_cost or 0.0) * float(shed.sum())
+    energy = float((problem.price * load).sum())
     arc = float((allocation @ problem.network.cost).sum())
-    costs = dict(
-        zip(COSTS, (float((problem.price * load).sum()), arc, curve, dropped), strict=True)
-    )
+    costs = dict(zip(COSTS, (energy, arc, curve, dropped, problem.idle_cost), strict=True))
     for name, term in problem.equity.items():
         costs[name] = term.weight * term.value(problem.sensitivity[name] * totals[name])
     return costs

@@ -34,6 +34,9 @@ class Slot:
         Burdens per MWh.
     quadratic : ndarray of float64, shape (I,), or None
         Convex site cost, USD/MWh^2.
+    idle : ndarray of float64, shape (I,), or None
+        Energy that the sites draw whatever they serve, MWh; its burdens count, its capacity does
+        not.
     """
 
     demand: FloatArray
@@ -41,6 +44,7 @@ class Slot:
     price: FloatArray
     footprints: Mapping[str, FloatArray]
     quadratic: FloatArray | None = None
+    idle: FloatArray | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,6 +102,7 @@ class Static:
         footprints: Mapping[str, ArrayLike] | None = None,
         capacity: ArrayLike | None = None,
         quadratic: ArrayLike | None = None,
+        idle: ArrayLike | None = None,
     ) -> Slot:
         """Check the data of one slot.
 
@@ -111,6 +116,8 @@ class Static:
             Every footprint of the problem; at least 0.
         capacity, quadratic : array_like, shape (I,), optional
             By default those that hold in all slots.
+        idle : array_like, shape (I,), optional
+            Energy that the sites draw whatever they serve, MWh; by default none.
 
         Raises
         ------
@@ -137,6 +144,7 @@ class Static:
                 for name in self.footprints
             },
             quadratic=curve,
+            idle=None if idle is None else _row("idle", idle, site, 0.0),
         )
 
 
@@ -173,13 +181,16 @@ def static_of(problem: Problem) -> Static:
 
 def slot_of(problem: Problem, t: int) -> Slot:
     """Return the data of slot t as views of the problem's tables."""
-    capacity, quadratic = problem.capacity, problem.quadratic
+    capacity, quadratic, idle = problem.capacity, problem.quadratic, problem.idle_power
     if quadratic is not None:
         quadratic = quadratic if quadratic.ndim == 1 else quadratic[t]
+    if idle is not None:
+        idle = idle if idle.ndim == 1 else idle[t]
     return Slot(
         demand=problem.demand[t],
         capacity=capacity if capacity.ndim == 1 else capacity[t],
         price=problem.price[t],
         footprints={name: values[t] for name, values in problem.footprints.items()},
         quadratic=quadratic,
+        idle=idle,
     )
