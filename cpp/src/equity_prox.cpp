@@ -160,7 +160,8 @@ double EquityProx::sweep(std::span<const double> totals) {
 }
 
 // A region whose cells jump between their bounds as its price moves has less curvature at either end than in
-// between: Newton's steps then swing to and fro for ever. A step that undoes most of the last one is the sign.
+// between: Newton's steps then swing to and fro for ever. A step that undoes most of the last one is the
+// sign.
 void EquityProx::damp(Term& term) {
     for (std::size_t g = 0; g < term.pi.size(); ++g) {
         const double move = term.pi[g] - term.centre[g];

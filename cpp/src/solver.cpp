@@ -189,10 +189,9 @@ class Solve {
         solution.threads = team_.size();
         solution.status = begin(warm_start) ? iterate(control, solution) : Status::infeasible;
         if (solution.status == Status::infeasible) {
-            solution.infeasibility =
-                examiner_.budget_ray.empty()
-                    ? describe(presolved_, problem_, examiner_.ray, stranded_, team_)
-                    : describe_budgets(presolved_, examiner_, team_);
+            solution.infeasibility = examiner_.budget_ray.empty()
+                                         ? describe(presolved_, problem_, examiner_.ray, stranded_, team_)
+                                         : describe_budgets(presolved_, examiner_, team_);
             solution.objective = solution.lower_bound = std::numeric_limits<double>::infinity();
             solution.gap = std::numeric_limits<double>::quiet_NaN();
         } else if (solution.status != Status::unsolved) {

@@ -34,7 +34,15 @@ def test_everything_adds_up(problem, solution):
     assert solution.status == "optimal"
     assert solution.gap <= 1e-6
     assert solution.objective == pytest.approx(sum(solution.breakdown.values()), rel=1e-12)
-    assert list(solution.breakdown) == ["energy", "arc", "quadratic", "shed", "idle", "carbon", "water"]
+    assert list(solution.breakdown) == [
+        "energy",
+        "arc",
+        "quadratic",
+        "shed",
+        "idle",
+        "carbon",
+        "water",
+    ]
     for name, totals in solution.footprints.items():
         by_site = (problem.footprints[name] * solution.site_load).sum(axis=0)
         np.testing.assert_allclose(totals, by_site, rtol=1e-12)

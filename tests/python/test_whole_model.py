@@ -49,7 +49,9 @@ def with_budgets(problem: el.Problem, rng: np.random.Generator, room: float) -> 
             if found.status != "optimal":
                 continue
             limit = found.footprints[name].max() * (1 + room)
-            terms[name] = el.Budget(np.where(rng.random(problem.history[name].size) < 0.8, limit, np.inf))
+            terms[name] = el.Budget(
+                np.where(rng.random(problem.history[name].size) < 0.8, limit, np.inf)
+            )
             problem = problem.replace(equity=terms)
     return problem
 

@@ -21,7 +21,8 @@ class Budgets {
 
     bool empty() const { return budgeted_.empty(); }
 
-    // sum lambda max(0, E - B): what the excess costs at prices lambda. Regions without a budget do not count.
+    // sum lambda max(0, E - B): what the excess costs at prices lambda. Regions without a budget do not
+    // count.
     double excess(const Totals& totals, const Totals& prices) const;
     bool exceeded(const Totals& totals) const;
 

@@ -1,8 +1,8 @@
 // Equity functions: what unequal burden costs, as a function of its dual.
 //
 // An equity function mu phi(z) of the weighted burdens z_g = w_g E_g is known to the solver by its dual set
-// P: mu phi(z) = max over pi in P of <pi, z> - conjugate(pi). The price of region g's burden is lambda_g = w_g
-// pi_g.
+// P: mu phi(z) = max over pi in P of <pi, z> - conjugate(pi). The price of region g's burden is lambda_g =
+// w_g pi_g.
 #pragma once
 
 #include <memory>

@@ -50,7 +50,7 @@ struct Problem {
     std::vector<Footprint> footprints;
     double shed_cost = std::numeric_limits<double>::infinity();  // USD per unit of dropped work
 
-    double fixed_cost = 0;                                       // USD, whatever is decided
+    double fixed_cost = 0;  // USD, whatever is decided
 
     bool may_shed() const { return shed_cost < std::numeric_limits<double>::infinity(); }
     double quadratic_at(std::size_t slot, std::size_t site) const {

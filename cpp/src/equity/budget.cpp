@@ -1,4 +1,5 @@
-// A hard limit on each region: 0 where z <= limit, infinite elsewhere. Dual set: pi >= 0, conjugate <pi, limit>.
+// A hard limit on each region: 0 where z <= limit, infinite elsewhere. Dual set: pi >= 0, conjugate <pi,
+// limit>.
 #include "budget.hpp"
 
 #include <algorithm>

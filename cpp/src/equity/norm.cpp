@@ -43,8 +43,8 @@ double NormEquity::share(double pull, double curvature, double nu) const {
 }
 
 // With pi = mu s: s_g(nu) solves  mu curvature s + nu s^(p-1) = z + curvature centre,  and nu >= 0 is the
-// root of |s(nu)|_p = 1, or 0 where s(0) lies in the ball. |s(nu)|_p^(1-p) is linear in nu where the curvature
-// vanishes: Newton on it, within a bracket.
+// root of |s(nu)|_p = 1, or 0 where s(0) lies in the ball. |s(nu)|_p^(1-p) is linear in nu where the
+// curvature vanishes: Newton on it, within a bracket.
 void NormEquity::maximise(std::span<const double> z, std::span<const double> curvature,
                           std::span<const double> centre, std::span<double> pi) const {
     const std::size_t regions = z.size();

@@ -1,4 +1,5 @@
-// mu times the mean of the k largest z_g (conditional value at risk). Dual set: 0 <= pi <= mu / k, sum pi = mu.
+// mu times the mean of the k largest z_g (conditional value at risk). Dual set: 0 <= pi <= mu / k, sum pi =
+// mu.
 #include "topmean.hpp"
 
 #include <cmath>
@@ -48,8 +49,8 @@ void TopMeanEquity::maximise(std::span<const double> z, std::span<const double> 
         if (next == level || !(next > low && next < high)) break;
         level = next;
     }
-    // Rounding must not leave the dual set: the bound is valid only on it. Burdens are never negative, so that
-    // a sum below mu is admissible as well.
+    // Rounding must not leave the dual set: the bound is valid only on it. Burdens are never negative, so
+    // that a sum below mu is admissible as well.
     double sum = 0;
     for (double value : pi) sum += value;
     if (sum > weight_)
