@@ -6,4 +6,5 @@ PYBIND11_MODULE(_core, module, pybind11::mod_gil_not_used()) {
     equiload::python::register_settings(module);
     equiload::python::register_result(module);
     equiload::python::register_solve(module);
+    equiload::python::register_slot(module);
 }

@@ -79,6 +79,7 @@ void register_result(py::module_& module) {
         .def_property_readonly("seconds", [](const R& r) { return r.rest.seconds; })
         .def_property_readonly("setup_seconds", [](const R& r) { return r.rest.setup_seconds; })
         .def_property_readonly("device", [](const R& r) { return r.rest.device; })
+        .def_property_readonly("method", [](const R& r) { return r.rest.method; })
         .def_property_readonly("threads", [](const R& r) { return r.rest.threads; })
         .def_property_readonly("infeasible_slot", [](const R& r) { return r.rest.infeasibility.slot; })
         .def_property_readonly("infeasible_sites", [](const R& r) { return r.rest.infeasibility.sites; })

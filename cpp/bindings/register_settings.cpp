@@ -29,6 +29,7 @@ void register_settings(py::module_& module) {
         .def_readwrite("time_limit", &Settings::time_limit)
         .def_readwrite("threads", &Settings::threads)
         .def_readwrite("device", &Settings::device)
+        .def_readwrite("method", &Settings::method)
         .def_readwrite("instructions", &Settings::instructions);
     py::class_<Tuning>(module, "Tuning")
         .def(py::init(&from_keywords<Tuning>))

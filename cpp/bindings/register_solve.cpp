@@ -34,12 +34,27 @@ WarmStart warm_start_from(const py::object& from, const Problem& p, std::vector<
     return start;
 }
 
-// Ctrl-C stops the solve with the best answer so far. Other threads never see signals.
+// Ctrl-C stops the solve with the best answer so far, wherever Python hears of it; what other signal handlers
+// and callbacks raise reaches the caller. Other threads never see signals.
 bool interrupted() {
     const py::gil_scoped_acquire gil;
     if (PyErr_CheckSignals() == 0) return false;
+    if (!PyErr_ExceptionMatches(PyExc_KeyboardInterrupt)) throw py::error_already_set();
     PyErr_Clear();
     return true;
+}
+
+Callback watching(const Callback& callback) {
+    if (!callback) return nullptr;
+    return [&callback](const Progress& now) {
+        const py::gil_scoped_acquire gil;
+        try {
+            return callback(now);
+        } catch (const py::error_already_set& error) {
+            if (!error.matches(PyExc_KeyboardInterrupt)) throw;
+            return true;
+        }
+    };
 }
 
 BoundResult run(const BoundProblem& problem, const Settings& settings, const py::object& warm_start,
@@ -49,7 +64,7 @@ BoundResult run(const BoundProblem& problem, const Settings& settings, const py:
     Solution solution;
     {
         const py::gil_scoped_release release;
-        solution = solve(problem.view, settings, start, {callback, interrupted}, tuning);
+        solution = solve(problem.view, settings, start, {watching(callback), interrupted}, tuning);
     }
     return bind_result(std::move(solution), problem.view);
 }

@@ -8,5 +8,6 @@ void register_problem(pybind11::module_& module);
 void register_settings(pybind11::module_& module);
 void register_result(pybind11::module_& module);
 void register_solve(pybind11::module_& module);
+void register_slot(pybind11::module_& module);
 
 }  // namespace equiload::python

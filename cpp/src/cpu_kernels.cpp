@@ -1,5 +1,6 @@
 // The passes over a block for one instruction set. Compiled once for each, with its own flags; the tag type
 // keeps the copies apart (see pack.hpp).
+#include "equiload/algorithm/barrier_steps.hpp"
 #include "equiload/algorithm/blocks.hpp"
 
 #define EQUILOAD_JOIN_(a, b) a##b
@@ -14,6 +15,11 @@ struct EQUILOAD_JOIN(Isa_, EQUILOAD_ISA);
 const BlockKernels& EQUILOAD_JOIN(kernels_, EQUILOAD_ISA)() {
     static constexpr BlockKernels kernels =
         block_kernels<Pack<EQUILOAD_JOIN(Isa_, EQUILOAD_ISA)>>("cpu-" EQUILOAD_STRING(EQUILOAD_ISA));
+    return kernels;
+}
+
+const BarrierKernels& EQUILOAD_JOIN(barrier_, EQUILOAD_ISA)() {
+    static constexpr BarrierKernels kernels = barrier_kernels<Pack<EQUILOAD_JOIN(Isa_, EQUILOAD_ISA)>>();
     return kernels;
 }
 

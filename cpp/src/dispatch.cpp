@@ -8,14 +8,24 @@ namespace equiload {
 
 const BlockKernels& kernels_reference();
 const BlockKernels& kernels_baseline();
+const BarrierKernels& barrier_reference();
+const BarrierKernels& barrier_baseline();
 #if defined(EQUILOAD_X86)
 const BlockKernels& kernels_avx2();
 const BlockKernels& kernels_avx512();
+const BarrierKernels& barrier_avx2();
+const BarrierKernels& barrier_avx512();
 #endif
 
 BuildInfo build_info() {
-    return {EQUILOAD_VERSION,    __VERSION__,          {"reference", "cpu"},
-            best_instructions(), built_instructions(), kernels_baseline().lanes};
+#if defined(__clang__)
+    const std::string compiler = __VERSION__;  // names itself
+#else
+    const std::string compiler = "GCC " __VERSION__;
+#endif
+    return {EQUILOAD_VERSION,     compiler,
+            {"reference", "cpu"}, best_instructions(),
+            built_instructions(), kernels_baseline().lanes};
 }
 
 std::vector<std::string> built_instructions() {
@@ -36,14 +46,14 @@ std::string best_instructions() {
     return "baseline";
 }
 
-const BlockKernels& choose_kernels(const Settings& settings) {
-    if (settings.device == "reference") return kernels_reference();
+Kernels choose_kernels(const Settings& settings) {
+    if (settings.device == "reference") return {kernels_reference(), barrier_reference()};
     const std::string best = best_instructions();
     const std::string wanted = settings.instructions == "auto" ? best : settings.instructions;
-    if (wanted == "baseline") return kernels_baseline();
+    if (wanted == "baseline") return {kernels_baseline(), barrier_baseline()};
 #if defined(EQUILOAD_X86)
-    if (wanted == "avx2" && best != "baseline") return kernels_avx2();
-    if (wanted == "avx512" && best == "avx512") return kernels_avx512();
+    if (wanted == "avx2" && best != "baseline") return {kernels_avx2(), barrier_avx2()};
+    if (wanted == "avx512" && best == "avx512") return {kernels_avx512(), barrier_avx512()};
 #endif
     throw std::invalid_argument("instructions: this machine or this build has no " + wanted);
 }

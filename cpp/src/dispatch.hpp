@@ -4,12 +4,19 @@
 #include <string>
 #include <vector>
 
+#include "equiload/algorithm/barrier_steps.hpp"
 #include "equiload/algorithm/blocks.hpp"
 #include "equiload/settings.hpp"
 
 namespace equiload {
 
-const BlockKernels& choose_kernels(const Settings& settings);
+// Both methods' kernels for one instruction set.
+struct Kernels {
+    const BlockKernels& blocks;
+    const BarrierKernels& barrier;
+};
+
+Kernels choose_kernels(const Settings& settings);
 std::string best_instructions();  // of this machine and this build
 std::vector<std::string> built_instructions();
 

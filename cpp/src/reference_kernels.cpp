@@ -1,10 +1,16 @@
 // The same passes one slot at a time: the serial oracle that the other back ends are tested against.
+#include "equiload/algorithm/barrier_steps.hpp"
 #include "equiload/algorithm/blocks.hpp"
 
 namespace equiload {
 
 const BlockKernels& kernels_reference() {
     static constexpr BlockKernels kernels = block_kernels<Scalar>("reference");
+    return kernels;
+}
+
+const BarrierKernels& barrier_reference() {
+    static constexpr BarrierKernels kernels = barrier_kernels<Scalar>();
     return kernels;
 }
 

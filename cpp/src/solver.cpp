@@ -4,8 +4,11 @@
 #include <atomic>
 #include <chrono>
 #include <cmath>
+#include <functional>
+#include <optional>
 #include <stdexcept>
 
+#include "barrier.hpp"
 #include "block_backend.hpp"
 #include "dispatch.hpp"
 #include "equiload/algorithm/solve.hpp"
@@ -37,6 +40,8 @@ void Settings::validate() const {
     if (threads < 0) throw std::invalid_argument("threads must be >= 0 (0: every core)");
     if (device != "auto" && device != "cpu" && device != "reference" && device != "cuda")
         throw std::invalid_argument("device must be one of auto, cpu, reference, cuda; got " + device);
+    if (method != "auto" && method != "first-order" && method != "barrier")
+        throw std::invalid_argument("method must be one of auto, first-order, barrier; got " + method);
     if (device == "cuda") throw std::invalid_argument("device: this build has no CUDA back end");
 }
 
@@ -208,6 +213,7 @@ class Solve {
     bool begin(const WarmStart& warm_start) {
         stranded_ = repair_.stranded();
         if (!stranded_.empty()) return false;
+        warm_ = warm_start.allocation || warm_start.energy;
         if (!warm_start.equity.empty()) equity_.set_region_prices(warm_start.equity);
         v_ = warm_start.energy ? presolved_.restrict_prices(
                                      {warm_start.energy, warm_start.energy + problem_.slots * problem_.sites})
@@ -238,16 +244,50 @@ class Solve {
     void offer(std::vector<double> x) { examiner_.consider_allocation(x); }
 
     Status iterate(const Control& control, Solution& solution) {
-        BlockBackend backend(reduced_, equity_, choose_kernels(settings_), team_, tuning_);
-        backend.start(x_.data(), v_.data());
-        x_ = {}, v_ = {};
-        solution.setup_seconds = seconds_since(start_);
         Statistics now;
         const Criteria criteria{settings_.tol, settings_.max_iterations, settings_.time_limit};
         Watch watch(control, start_, settings_.time_limit);
+        std::optional<Status> status;
+        if (use_barrier()) status = run_barrier(criteria, watch, now, solution);
+        if (!status) status = run_first_order(criteria, watch, now, solution);
+        solution.iterations = now.iterations;
+        return *status;
+    }
+
+    // Interior points need no good start and cannot use one: the first-order method keeps warm starts.
+    bool use_barrier() const {
+        if (settings_.method == "barrier") {
+            if (barrier_applies(reduced_)) return true;
+            throw std::invalid_argument("method: barrier takes no delayed arcs and at most 512 gateways");
+        }
+        return settings_.method == "auto" && !warm_ && barrier_applies(reduced_) &&
+               std::isfinite(examiner_.best.objective);
+    }
+
+    std::optional<Status> run_barrier(const Criteria& criteria, Watch& watch, Statistics& now,
+                                      Solution& solution) {
+        Barrier barrier(reduced_, equity_, choose_kernels(settings_).barrier, team_);
+        solution.setup_seconds = seconds_since(start_);
+        solution.method = "barrier";
+        const std::optional<Status> status = barrier.run(examiner_, criteria, std::ref(watch), now);
+        if (!status) continue_from(examiner_.best);
+        return status;
+    }
+
+    void continue_from(const Incumbent& best) {
+        x_ = best.allocation;
+        v_ = best.prices.energy;
+        equity_.set_region_prices(best.prices.equity);
+    }
+
+    Status run_first_order(const Criteria& criteria, Watch& watch, Statistics& now, Solution& solution) {
+        BlockBackend backend(reduced_, equity_, choose_kernels(settings_).blocks, team_, tuning_);
+        backend.start(x_.data(), v_.data(), equity_.site_prices());
+        x_ = {}, v_ = {};
+        if (solution.method.empty()) solution.setup_seconds = seconds_since(start_);
+        solution.method = "first-order";
         const Status status =
             iterate_to_tolerance(backend, equity_, examiner_, criteria, tuning_, reduced_, watch, now);
-        solution.iterations = now.iterations;
         solution.restarts = static_cast<std::int64_t>(backend.restarts());
         return status;
     }
@@ -266,6 +306,7 @@ class Solve {
     Examiner examiner_;
     std::vector<double> x_, v_;  // where the iteration starts
     std::vector<std::size_t> stranded_;
+    bool warm_ = false;
 };
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "equiload/team.hpp"
 
 #include <algorithm>
+#include <system_error>
 #include <utility>
 
 #if defined(__linux__)
@@ -43,8 +44,15 @@ int usable_cores() {
     return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
 }
 
-Team::Team(int threads) : size_(std::max(1, threads)), taken_(new std::atomic<std::uint64_t>[most_pieces]()) {
-    for (int member = 1; member < size_; ++member) threads_.emplace_back([this, member] { serve(member); });
+Team::Team(int threads)
+    : size_(std::clamp(threads, 1, static_cast<int>(most_pieces))),  // more would find nothing to do
+      taken_(new std::atomic<std::uint64_t>[most_pieces]()) {
+    try {
+        for (int member = 1; member < size_; ++member)
+            threads_.emplace_back([this, member] { serve(member); });
+    } catch (const std::system_error&) {  // the system grants no more: go on with those there are
+        size_ = static_cast<int>(threads_.size()) + 1;
+    }
 }
 
 Team::~Team() {

@@ -23,7 +23,8 @@ from .solver import solve
 from .sweep import Frontier, frontier, solve_batch
 
 if TYPE_CHECKING:
-    from . import data
+    from . import data, online
+    from .online import compare, simulate
 
 __version__ = _version("equiload")
 
@@ -43,8 +44,11 @@ __all__ = [
     "build_info",
     "certify",
     "check",
+    "compare",
     "data",
     "frontier",
+    "online",
+    "simulate",
     "solve",
     "solve_batch",
 ]
@@ -52,8 +56,10 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     # Imported on first use: a solve needs none of it.
-    if name == "data":
-        return importlib.import_module(".data", __name__)
+    if name in ("data", "online"):
+        return importlib.import_module(f".{name}", __name__)
+    if name in ("compare", "simulate"):
+        return getattr(importlib.import_module(".online", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -155,7 +155,7 @@ def read_number(
         raise InputError(f"{field} is {value!r}; {rule}")
     try:
         number = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise InputError(f"{field} is {value!r}; {rule}") from None
     if not math.isfinite(number) or number < low or (open_ and number == low):
         raise InputError(f"{field} is {spoken(number)}; {rule}")

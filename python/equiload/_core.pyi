@@ -151,6 +151,24 @@ class Tuning:
     inner_steps: int
     def __init__(self, **changes: float) -> None: ...
 
+class SlotSolver:
+    def __init__(
+        self,
+        gateways: int,
+        sites: int,
+        gateway: _Ints,
+        site: _Ints,
+        energy: _Floats,
+        cost: _Floats,
+        shed_cost: float | None = None,
+    ) -> None: ...
+    def decide(
+        self, demand: _Floats, capacity: _Floats, price: _Floats
+    ) -> tuple[bool, _Floats, _Floats, _Floats | None, float, float, _Floats]: ...
+
+def energies_factor(
+    gateways: int, sites: int, gateway: _Ints, site: _Ints, energy: _Floats
+) -> bool: ...
 def solve(
     problem: Problem,
     settings: Settings,

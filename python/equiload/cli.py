@@ -1,19 +1,26 @@
-"""The command line: `equiload demo | solve | check | info`."""
+"""The command line: `equiload demo | solve | compare | check | info`."""
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from . import plot
 from ._core import build_info
 from .checking import check
 from .data import load, save, world
 from .errors import InputError
+from .online import Comparison, compare, standard_policies
 from .problem import COSTS, Problem
 from .solution import Solution
 from .solver import DEVICES, solve
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ["main"]
 
@@ -41,9 +48,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         return stop.code if isinstance(stop.code, int) else SOLVED
     command: Callable[[argparse.Namespace], int] = options.command
     try:
-        return command(options)
+        code = command(options)
+        sys.stdout.flush()  # what cannot be written shows here, not as the interpreter ends
+        return code
     except InputError as error:
         print(f"equiload: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except BrokenPipeError:  # whoever read the output has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return UNSOLVED
+    except OSError as error:
+        print(f"equiload: {error.filename}: {error.strerror}", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:  # outside of a solve, which would have kept its best answer
         print("equiload: interrupted", file=sys.stderr)
@@ -54,12 +69,15 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="equiload", description="Equity-aware geographical load balancing."
     )
+    parser.add_argument(
+        "--version", action="version", version=f"%(prog)s {build_info()['version']}"
+    )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
     demo = commands.add_parser(
         "demo",
         parents=[_solve_options("equiload-demo")],
-        help="solve a built-in scenario with and without equity",
+        help="solve a built-in scenario with and without equity, compare the online policies",
     )
     demo.add_argument("--sites", type=int, default=50, help="data centres (default %(default)s)")
     demo.add_argument("--gateways", type=int, default=30, help="(default %(default)s)")
@@ -70,6 +88,12 @@ def _parser() -> argparse.ArgumentParser:
     one = commands.add_parser("solve", parents=[_solve_options(None)], help="solve a scenario")
     one.add_argument("scenario", type=Path, help="folder with a scenario.json, or a .nc file")
     one.set_defaults(command=_solve)
+
+    policies = commands.add_parser(
+        "compare", parents=[_solve_options(None)], help="run the online policies on a scenario"
+    )
+    policies.add_argument("scenario", type=Path, help="folder with a scenario.json, or a .nc file")
+    policies.set_defaults(command=_compare)
 
     look = commands.add_parser("check", help="look for mistakes in a scenario")
     look.add_argument("scenario", type=Path, help="folder with a scenario.json, or a .nc file")
@@ -109,9 +133,13 @@ def _demo(options: argparse.Namespace) -> int:
         if solutions[name].status == "interrupted":
             break
     print(_table(solutions))
+    comparison = None
+    if all(solution.status == "optimal" for solution in solutions.values()):
+        print("\nslot by slot, without the future:")
+        comparison = _policies(problem, solutions["equity-aware"])
     save(problem, options.out / "scenario")
     print(f"wrote {options.out / 'scenario'}")
-    _write(solutions, options.out)
+    _write(solutions, options.out, comparison)
     return _exit_code(solutions)
 
 
@@ -125,6 +153,37 @@ def _solve(options: argparse.Namespace) -> int:
     return _exit_code(solutions)
 
 
+def _compare(options: argparse.Namespace) -> int:
+    problem = load(options.scenario)
+    print(_headline(problem))
+    offline = _run(problem, options)
+    if offline.status not in _USABLE:
+        return _exit_code({"offline": offline})
+    comparison = _policies(problem, offline)
+    if options.out is not None and problem.footprints:
+        _draw(options.out, lambda: _policy_pictures(comparison))
+    done = all(run.status == "done" for run in comparison.runs.values())
+    return SOLVED if done and offline.status == "optimal" else UNSOLVED
+
+
+def _policies(problem: Problem, offline: Solution) -> Comparison:
+    """Run the standard policies and print their table."""
+    comparison = compare(
+        problem, standard_policies(problem), offline=offline, progress=sys.stderr.isatty()
+    )
+    print(comparison)
+    return comparison
+
+
+def _policy_pictures(comparison: Comparison) -> dict[str, Figure]:
+    run = comparison.runs["MirrorDescent"]
+    figures = {"policies": plot.cost_against_burden(comparison)}
+    figures["cumulative-burden"] = plot.cumulative_burden(run)
+    if run.prices:
+        figures["price-paths"] = plot.price_paths(run)
+    return figures
+
+
 def _check(options: argparse.Namespace) -> int:
     problem = load(options.scenario)
     print(_headline(problem))
@@ -135,7 +194,7 @@ def _check(options: argparse.Namespace) -> int:
 
 def _info(options: argparse.Namespace) -> int:
     for name, value in build_info().items():
-        shown = ", ".join(map(str, value)) if isinstance(value, list | tuple) else value
+        shown = ", ".join(map(str, value)) if isinstance(value, list | tuple) else value or "none"
         print(f"{name:<10} {shown}")
     return SOLVED
 
@@ -175,7 +234,8 @@ def _table(solutions: Mapping[str, Solution]) -> str:
         {label: text for label, _, text in _figures(s)} if name in usable else {}
         for name, s in solutions.items()
     ]
-    for label, unit, _ in _figures(next(iter(usable.values()))) if usable else ():
+    longest = max((_figures(s) for s in usable.values()), key=len, default=[])
+    for label, unit, _ in longest:
         rows.append((label, unit, *(column.get(label, "-") for column in columns)))
     widths = [max(len(row[n]) for row in rows) for n in range(len(rows[0]))]
     return "\n".join(
@@ -194,6 +254,8 @@ def _figures(solution: Solution) -> list[tuple[str, str, str]]:
     for name in COSTS[1:]:
         if breakdown[name] != 0:
             rows.append((f"{name} cost", "USD", f"{breakdown[name]:,.0f}"))
+    for name in solution.problem.equity:
+        rows.append((f"{name} equity", "USD", f"{breakdown[name]:,.0f}"))
     rows.append(("objective", "USD", f"{solution.objective:,.0f}"))
     for name, row in solution.audit().items():
         unit = _UNITS.get(name, "")
@@ -205,7 +267,9 @@ def _figures(solution: Solution) -> list[tuple[str, str, str]]:
     return rows
 
 
-def _write(solutions: Mapping[str, Solution], folder: Path) -> None:
+def _write(
+    solutions: Mapping[str, Solution], folder: Path, comparison: Comparison | None = None
+) -> None:
     """Write every usable solution, and pictures of them where matplotlib is installed."""
     usable = {name: s for name, s in solutions.items() if s.status in _USABLE}
     if not usable:
@@ -215,15 +279,28 @@ def _write(solutions: Mapping[str, Solution], folder: Path) -> None:
         file = folder / f"{name.replace(' ', '-')}.npz"
         solution.save(file)
         print(f"wrote {file}")
-    try:
-        from .plot import burden_bars, site_load
+    _draw(folder, lambda: _solution_pictures(usable, comparison))
 
-        figures = {"site-load": site_load(list(usable.values())[-1])}
-        if next(iter(usable.values())).footprints:
-            figures["burdens"] = burden_bars(usable)
+
+def _solution_pictures(
+    solutions: Mapping[str, Solution], comparison: Comparison | None
+) -> dict[str, Figure]:
+    figures = {"site-load": plot.site_load(list(solutions.values())[-1])}
+    if next(iter(solutions.values())).footprints:
+        figures["burdens"] = plot.burden_bars(solutions)
+        if comparison is not None:
+            figures |= _policy_pictures(comparison)
+    return figures
+
+
+def _draw(folder: Path, pictures: Callable[[], dict[str, Figure]]) -> None:
+    """Write pictures where matplotlib is installed."""
+    try:
+        figures = pictures()
     except InputError as error:
         print(f"no pictures: {error}")
         return
+    _make(folder)
     for name, figure in figures.items():
         figure.savefig(folder / f"{name}.png")
         print(f"wrote {folder / name}.png")

@@ -279,6 +279,9 @@ class Network:
             If there is no model, two share a name, or the network has models already.
         """
         models = tuple(models)
+        for choice in models:
+            if not isinstance(choice, Model):
+                raise InputError(f"models holds a {type(choice).__name__}; each must be a Model")
         names = [model.name for model in models]
         if not models or len(set(names)) < len(names):
             raise InputError(f"models are {names}; there must be at least one, each name once")

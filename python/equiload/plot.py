@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ._arrays import read_count
+from ._arrays import FloatArray, read_count
 from .errors import InputError
 from .solution import Solution
 
@@ -15,9 +15,17 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from .online import Comparison, Run
     from .sweep import Frontier
 
-__all__ = ["burden_bars", "frontier_curves", "site_load"]
+__all__ = [
+    "burden_bars",
+    "cost_against_burden",
+    "cumulative_burden",
+    "frontier_curves",
+    "price_paths",
+    "site_load",
+]
 
 # Okabe and Ito's palette, which most colour-blind readers can tell apart; the hatches help the rest
 # and survive a black-and-white printer.
@@ -96,6 +104,181 @@ def site_load(solution: Solution, most: int = 60) -> Figure:
     return figure
 
 
+def price_paths(run: Run, most: int = 6) -> Figure:
+    """Draw how the prices of the regions' burdens moved, one panel a footprint.
+
+    Parameters
+    ----------
+    run : Run
+        A run of a policy with prices.
+    most : int
+        How many regions to name at most, those dearest on average; the others stay grey.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Lines over the slots, USD per unit of burden.
+
+    Raises
+    ------
+    InputError
+        If matplotlib is missing, or the policy had no prices.
+    """
+    if not run.prices:
+        raise InputError(f"{run.policy} has no prices; there is nothing to draw")
+    paths = {name: values for name, values in run.prices.items() if values.any()}
+    return _paths_figure(run, paths or run.prices, read_count("most", most), "price of {}", "USD/")
+
+
+def cumulative_burden(run: Run, most: int = 6) -> Figure:
+    """Draw how the burdens of the regions grew, history included, one panel a footprint.
+
+    Parameters
+    ----------
+    run : Run
+        A run of any policy.
+    most : int
+        How many regions to name at most, those most burdened at the end; the others stay grey.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Lines over the slots, in units of the footprint.
+
+    Raises
+    ------
+    InputError
+        If matplotlib is missing, or the problem has no footprints.
+    """
+    problem, paths = run.problem, {}
+    if not problem.footprints:
+        raise InputError("the problem has no footprints; there is nothing to draw")
+    for name, values in problem.footprints.items():
+        grown = np.zeros((problem.slots, problem.history[name].size))
+        np.add.at(grown.T, problem.regions[name], (values * run.site_load).T)
+        paths[name] = problem.history[name] + grown.cumsum(axis=0)
+    return _paths_figure(run, paths, read_count("most", most), "{} so far", "")
+
+
+def cost_against_burden(comparison: Comparison) -> Figure:
+    """Draw what every policy costs the operator against the worst burden, one panel a footprint.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        What `compare` returned.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A point a policy; down and to the left is better.
+
+    Raises
+    ------
+    InputError
+        If matplotlib is missing, or the problem has no footprints.
+    """
+    rows, names = comparison.rows, list(comparison.problem.footprints)
+    if not names:
+        raise InputError("the problem has no footprints; there is nothing to draw")
+    figure = _figure(5.5 * len(names), 4.2)
+    for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
+        for n, row in enumerate(rows):
+            at = row["cost"], row[f"{name} max"]
+            axes.plot(*at, "o", color=_COLOURS[n % len(_COLOURS)])
+            axes.annotate(row["policy"], at, xytext=(5, 4), textcoords="offset points", fontsize=8)
+        unit = _UNITS.get(name, "")
+        axes.set_xlabel("cost (USD)")
+        axes.set_ylabel(f"largest {name} ({unit})" if unit else f"largest {name}")
+        axes.margins(0.15)
+        axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def _paths_figure(
+    run: Run, paths: Mapping[str, FloatArray], most: int, title: str, per: str
+) -> Figure:
+    """Draw one line a region, those that end highest in colour."""
+    figure = _figure(11.0, 3.2 * len(paths))
+    panels = figure.subplots(len(paths), 1, squeeze=False, sharex=True)[:, 0]
+    for axes, (name, values) in zip(panels, paths.items(), strict=True):
+        key = values.mean(axis=0) if per else values[-1]
+        order, names = np.argsort(-key, kind="stable"), run.problem.region_names[name]
+        axes.plot(values[:, order[most:]], color="#BBBBBB", linewidth=0.6)
+        for n, region in enumerate(order[:most]):
+            style = {"color": _COLOURS[n % len(_COLOURS)], "label": names[region]}
+            axes.plot(values[:, region], **style)
+        axes.set_ylabel(f"{per}{_UNITS.get(name, 'unit' if per else '')}")
+        axes.set_title(f"{run.policy}: {title.format(name)}", loc="left")
+        axes.legend(frameon=False, fontsize=8, ncols=3)
+        axes.spines[["top", "right"]].set_visible(False)
+    panels[-1].set_xlabel("slot")
+    return figure
+
+
+def _shared_footprints(solutions: Mapping[str, Solution]) -> list[str]:
+    if not solutions:
+        raise InputError("solutions is empty; there is nothing to draw")
+    first, *others = (solution.problem.region_names for solution in solutions.values())
+    if not first:
+        raise InputError("the problem has no footprints; there is nothing to draw")
+    for other in others:
+        if dict(other) != dict(first):
+            raise InputError("solutions differ in their footprints or regions")
+    return list(first)
+
+
+def _burden_panel(axes: Axes, name: str, solutions: Mapping[str, Solution], most: int) -> None:
+    """Draw the grouped bars of one footprint."""
+    totals = {label: solution.footprints[name] for label, solution in solutions.items()}
+    order = np.argsort(-np.max(list(totals.values()), axis=0), kind="stable")[:most]
+    width, unit = 0.8 / len(totals), _UNITS.get(name, "")
+    for n, (label, values) in enumerate(totals.items()):
+        colour, hatch = _COLOURS[n % len(_COLOURS)], _HATCHES[n % len(_HATCHES)]
+        place = np.arange(order.size) + (n + 0.5) * width - 0.4
+        largest, mean = _short(values.max()), _short(values.mean())
+        text = f"{label}: largest {largest} {unit}, mean {mean} {unit}"
+        axes.bar(
+            place, values[order], width, color=colour, hatch=hatch, edgecolor="white", label=text
+        )
+        axes.axhline(values.max(), color=colour, linestyle="--", linewidth=1.2)
+    regions = next(iter(solutions.values())).problem.region_names[name]
+    axes.set_xticks(range(order.size), [regions[g] for g in order], rotation=40, ha="right")
+    axes.tick_params(axis="x", labelsize=8, length=0)
+    axes.set_xlim(-0.6, order.size - 0.4)
+    axes.set_ylabel(f"{name} ({unit})" if unit else name)
+    some = f", the {order.size} most burdened of {len(regions)} regions"
+    axes.set_title(f"Total {name}{some if order.size < len(regions) else ''}", loc="left")
+    axes.legend(frameon=False, fontsize=9, loc="lower right", bbox_to_anchor=(1.0, 0.98))
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _short(value: float) -> str:
+    """Write a number with four digits or more, never as a power of ten that is in use."""
+    return f"{value:,.0f}" if 1e3 <= value < 1e9 else f"{value:.4g}"
+
+
+def _slot_ticks(axes: Axes, solution: Solution) -> None:
+    """Label about eight slots by their time, or leave the numbers."""
+    axes.set_xlabel("slot")
+    times, slots = solution.problem.slot_times, solution.problem.slots
+    if times is not None:
+        ticks = np.unique(np.linspace(0, slots - 1, 8).round().astype(int))
+        axes.set_xticks(ticks, [str(times[t]) for t in ticks], fontsize=8)
+
+
+def _figure(width: float, height: float) -> Figure:
+    """Make a figure that belongs to nobody: pyplot would keep it and choose a window for it."""
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise InputError('pictures need matplotlib: pip install "equiload[plot]"') from None
+    figure = Figure(figsize=(width, height), dpi=120, layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
 def frontier_curves(frontier: Frontier) -> Figure:
     """Draw what the operator pays against the burdens, one panel a footprint.
 
@@ -130,61 +313,4 @@ def frontier_curves(frontier: Frontier) -> Figure:
         axes.set_xlabel(f"{name}, {term} over the regions" + (f" ({unit})" if unit else ""))
         axes.spines[["top", "right"]].set_visible(False)
     panels[0].set_ylabel("operator cost (USD)")
-    return figure
-
-
-def _shared_footprints(solutions: Mapping[str, Solution]) -> list[str]:
-    if not solutions:
-        raise InputError("solutions is empty; there is nothing to draw")
-    first, *others = (solution.problem.region_names for solution in solutions.values())
-    if not first:
-        raise InputError("the problem has no footprints; there is nothing to draw")
-    for other in others:
-        if dict(other) != dict(first):
-            raise InputError("solutions differ in their footprints or regions")
-    return list(first)
-
-
-def _burden_panel(axes: Axes, name: str, solutions: Mapping[str, Solution], most: int) -> None:
-    """Draw the grouped bars of one footprint."""
-    totals = {label: solution.footprints[name] for label, solution in solutions.items()}
-    order = np.argsort(-np.max(list(totals.values()), axis=0), kind="stable")[:most]
-    width, unit = 0.8 / len(totals), _UNITS.get(name, "")
-    for n, (label, values) in enumerate(totals.items()):
-        colour, hatch = _COLOURS[n % len(_COLOURS)], _HATCHES[n % len(_HATCHES)]
-        place = np.arange(order.size) + (n + 0.5) * width - 0.4
-        text = f"{label}: largest {values.max():,.4g} {unit}, mean {values.mean():,.4g} {unit}"
-        axes.bar(
-            place, values[order], width, color=colour, hatch=hatch, edgecolor="white", label=text
-        )
-        axes.axhline(values.max(), color=colour, linestyle="--", linewidth=1.2)
-    regions = next(iter(solutions.values())).problem.region_names[name]
-    axes.set_xticks(range(order.size), [regions[g] for g in order], rotation=40, ha="right")
-    axes.tick_params(axis="x", labelsize=8, length=0)
-    axes.set_xlim(-0.6, order.size - 0.4)
-    axes.set_ylabel(f"{name} ({unit})" if unit else name)
-    some = f", the {order.size} most burdened of {len(regions)} regions"
-    axes.set_title(f"Total {name}{some if order.size < len(regions) else ''}", loc="left")
-    axes.legend(frameon=False, fontsize=9, loc="lower right", bbox_to_anchor=(1.0, 0.98))
-    axes.spines[["top", "right"]].set_visible(False)
-
-
-def _slot_ticks(axes: Axes, solution: Solution) -> None:
-    """Label about eight slots by their time, or leave the numbers."""
-    axes.set_xlabel("slot")
-    times, slots = solution.problem.slot_times, solution.problem.slots
-    if times is not None:
-        ticks = np.unique(np.linspace(0, slots - 1, 8).round().astype(int))
-        axes.set_xticks(ticks, [str(times[t]) for t in ticks], fontsize=8)
-
-
-def _figure(width: float, height: float) -> Figure:
-    """Make a figure that belongs to nobody: pyplot would keep it and choose a window for it."""
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise InputError('pictures need matplotlib: pip install "equiload[plot]"') from None
-    figure = Figure(figsize=(width, height), dpi=120, layout="constrained")
-    FigureCanvasAgg(figure)
     return figure

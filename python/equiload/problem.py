@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -28,6 +28,9 @@ from ._arrays import (
 from .equity import Budget, Equity, core_terms
 from .errors import InputError
 from .network import Network
+
+if TYPE_CHECKING:
+    from .online.static import Slot, Static
 
 __all__ = ["Problem"]
 
@@ -218,6 +221,38 @@ class Problem(Frozen):
     def site_axis(self) -> Axis:
         """The sites, to name one in a message."""
         return Axis("site", self.sites, self.site_names)
+
+    def static(self) -> Static:
+        """Return the part that does not change with time, which an online policy starts from.
+
+        Returns
+        -------
+        Static
+            Network, equity, regions, sensitivity, history and names; capacity and quadratic cost
+            where they are the same in all slots; the number of slots.
+        """
+        from .online.static import static_of
+
+        return static_of(self)
+
+    def slot(self, t: int) -> Slot:
+        """Return the data of one slot, as an online policy meets them.
+
+        Parameters
+        ----------
+        t : int
+            Number of the slot, 0 to T-1.
+
+        Raises
+        ------
+        InputError
+            If there is no such slot.
+        """
+        from .online.static import slot_of
+
+        if not 0 <= t < self.slots:
+            raise InputError(f"t is {t}; the problem has slots 0 to {self.slots - 1}")
+        return slot_of(self, t)
 
     def replace(self, **changes: Any) -> Problem:
         """Return a new problem with some arguments of the constructor changed.

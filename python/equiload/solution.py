@@ -423,13 +423,15 @@ def _explain(problem: Problem, result: _core.Result) -> Infeasibility:
         message = _over_budget(problem, budgets, needed - there)
         prices = result.infeasible_prices
         return Infeasibility(None, (), (), needed, there, prices, message, budgets)
-    verb = "needs" if len(gateways) < 2 else "need"
-    message = f"{when}{work} {verb} at least {needed:.6g} MWh, but "
     if sites:
+        verb = "needs" if len(gateways) < 2 else "need"
         holds = "holds" if len(sites) == 1 else "hold"
-        message += f"{problem.site_axis.some(sites)} {holds} {there:.6g} MWh"
+        message = (
+            f"{when}{work} {verb} at least {needed:.6g} MWh, but "
+            f"{problem.site_axis.some(sites)} {holds} {there:.6g} MWh"
+        )
     else:
-        message += "no site can serve it within the horizon"
+        message = f"{when}no arc serves the work of {work} within the horizon"
     return Infeasibility(slot, sites, gateways, needed, there, result.infeasible_prices, message)
 
 

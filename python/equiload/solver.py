@@ -92,6 +92,8 @@ def solve(
     start = None if warm_start is None else _warm_start(problem, warm_start, shift)
     watchers: list[Watcher] = []
     if callback is not None:
+        if not callable(callback):
+            raise InputError(f"callback is a {type(callback).__name__}; it must be a function")
         watchers.append(callback)
     if verbose:
         watchers.append(_columns())
@@ -119,12 +121,12 @@ def _settings(
         raise InputError(f"tol is {tol}; it must be above 0 and below 1")
     settings["device"] = _device(device)
     if threads is not None:
-        settings["threads"] = read_count("threads", threads)
+        settings["threads"] = min(read_count("threads", threads), 2**31 - 1)
     if time_limit is not None and time_limit != math.inf:
         rule = "it must be a number of seconds above 0"
         settings["time_limit"] = read_number("time_limit", time_limit, rule, 0.0, open_=True)
     if max_iterations is not None:
-        settings["max_iterations"] = read_count("max_iterations", max_iterations)
+        settings["max_iterations"] = min(read_count("max_iterations", max_iterations), 2**63 - 1)
     return _core.Settings(**settings)
 
 

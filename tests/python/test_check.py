@@ -50,8 +50,11 @@ def test_shedding_makes_overload_an_answer(arguments):
 
 def test_delays_past_the_horizon_are_named(arguments):
     network = el.Network.from_arcs([0, 1, 1], [0, 1, 2], delay=[0, 2, 3], gateways=2, sites=3)
-    report = el.check(el.Problem(**arguments, network=network))
+    problem = el.Problem(**arguments, network=network)
+    report = el.check(problem)
     assert "every arc of gateway 1 in slots 2 and 3 ends past the horizon" in str(report)
+    reason = str(el.solve(problem).infeasibility)
+    assert reason == "slot 2: no arc serves the work of gateway 1 within the horizon"
 
 
 def test_work_that_can_wait_is_no_error(arguments):

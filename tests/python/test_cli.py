@@ -39,6 +39,13 @@ def test_demo_prints_the_comparison(capsys):
     (carbon,) = (line.split() for line in out.splitlines() if line.startswith("carbon max/mean"))
     cheap, fair = map(float, carbon[-2:])
     assert fair < cheap
+    (equity,) = (line.split() for line in out.splitlines() if line.startswith("carbon equity"))
+    assert equity[-2] == "-" and float(equity[-1].replace(",", "")) > 0
+
+
+def test_version(capsys):
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"equiload {el.__version__}\n"
 
 
 def test_demo_writes_solutions_scenario_and_pictures(tmp_path, capsys):
@@ -169,9 +176,37 @@ def test_help_is_0(capsys):
     assert "demo" in capsys.readouterr().out
 
 
+def test_what_cannot_be_written_is_2(scenario, tmp_path, capsys):
+    (tmp_path / "out" / "solution.npz").mkdir(parents=True)
+    assert main(["solve", str(scenario), "--tol", "1e-3", "--out", str(tmp_path / "out")]) == 2
+    assert capsys.readouterr().err.endswith("solution.npz: Is a directory\n")
+
+
+def test_a_reader_that_goes_away_is_no_accident(scenario):
+    command = [sys.executable, "-m", "equiload", "solve", str(scenario), "--tol", "1e-3"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 1
+
+
 def test_as_a_process():
     command = [sys.executable, "-m", "equiload", "demo", "--sites", "0"]
     done = subprocess.run(command, capture_output=True, text=True, env=os.environ, timeout=120)
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr == "equiload: sites is 0; it must be at least 1\n"
+
+
+def test_compare_prints_every_policy_beside_the_optimum(scenario, tmp_path, capsys):
+    assert main(["compare", str(scenario), "--tol", "1e-3", "--out", str(tmp_path / "out")]) == 0
+    out = capsys.readouterr().out
+    for name in ("offline", "GLB-Cost", "GLB-All", "Nearest", "MirrorDescent", "Robust"):
+        (line,) = (line for line in out.splitlines() if line.startswith(name + " "))
+        assert "%" in line
+    assert (tmp_path / "out" / "price-paths.png").exists() != ("no pictures: " in out)
+
+
+def test_compare_says_what_cannot_fit(overfull, capsys):
+    assert main(["compare", str(overfull)]) == 1
+    assert "site 0 (Texas) holds 5 MWh" in capsys.readouterr().err

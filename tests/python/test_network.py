@@ -138,6 +138,7 @@ def test_later_changes_to_the_input_do_not_reach_the_network():
         (lambda n: n.complete(2, 2).with_delays(1, cost_per_slot=np.inf), "cost_per_slot is inf"),
         (lambda n: n.complete(2, 2).with_models([]), "there must be at least one"),
         (lambda n: n.complete(2, 2).with_models([el.Model("a")] * 2), "each name once"),
+        (lambda n: n.complete(2, 2).with_models("ab"), "models holds a str; each must be a Model"),
         (
             lambda n: n.complete(2, 2).with_models([el.Model("a")]).with_models([el.Model("b")]),
             "the network has models already",

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -44,6 +45,8 @@ def assert_usable(problem: el.Problem, solution: el.Solution) -> None:
         ({"time_limit": 0}, "time_limit is 0; it must be a number of seconds above 0"),
         ({"time_limit": np.nan}, "time_limit is NaN"),
         ({"max_iterations": 0}, "max_iterations is 0"),
+        ({"max_iterations": 10**400}, "it must be a whole number of at least 1"),
+        ({"callback": 3}, "callback is a int; it must be a function"),
         ({"warm_start": 3}, "warm_start is a int; it must be a Solution"),
     ],
 )
@@ -152,6 +155,35 @@ def test_an_error_in_a_callback_comes_out(problem):
         el.solve(problem, tol=1e-14, callback=callback)
 
 
+def test_ctrl_c_in_a_callback_keeps_the_best_answer(problem):
+    def callback(state) -> None:
+        raise KeyboardInterrupt
+
+    solution = el.solve(problem, tol=1e-14, callback=callback)
+    assert solution.status == "interrupted"
+    assert_usable(problem, solution)
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs interval timers")
+@pytest.mark.parametrize("error", [KeyboardInterrupt, TimeoutError])
+def test_signals(fleet, error):
+    def handler(number, frame) -> None:
+        raise error("mine")
+
+    before = signal.signal(signal.SIGVTALRM, handler)
+    signal.setitimer(signal.ITIMER_VIRTUAL, 0.2)
+    try:
+        # Far more than the timer allows, whatever the machine.
+        solution = el.solve(fleet(), tol=1e-300, max_iterations=10**30, threads=10**30)
+        assert error is KeyboardInterrupt and solution.status == "interrupted"
+        assert_usable(solution.problem, solution)
+    except TimeoutError as raised:
+        assert error is TimeoutError and str(raised) == "mine"
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
+
+
 def test_warm_start(problem, solution):
     again = el.solve(problem, warm_start=solution)
     assert again.status == "optimal"
@@ -159,6 +191,20 @@ def test_warm_start(problem, solution):
     assert_usable(problem, again)
     nearby = problem.replace(price=problem.price * 1.01)
     assert el.solve(nearby, warm_start=solution).status == "optimal"
+
+
+@pytest.mark.parametrize("factor", [0.01, 0.5, 30.0])
+def test_a_warm_start_from_other_weights_and_demand_stays_certified(fleet, factor):
+    problem = fleet(slots=8)
+    other = problem.replace(
+        demand=problem.demand * min(1.0, factor),
+        price=problem.price - 100.0,  # serving too much would pay
+        equity={name: el.Max(term.weight * factor) for name, term in problem.equity.items()},
+    )
+    solution = el.solve(other, warm_start=el.solve(problem))
+    assert solution.status == "optimal"
+    assert_usable(other, solution)
+    assert solution.objective == pytest.approx(el.solve(other).objective, rel=3e-6)
 
 
 def test_a_warm_start_of_another_shape_is_named(fleet, solution):

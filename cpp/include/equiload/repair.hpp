@@ -31,8 +31,8 @@ class Repair {
     // none.
     std::vector<std::size_t> stranded() const;
 
-    // Projects small errors away: x >= 0, nothing on arcs that end past the horizon, each row sums to its
-    // demand.
+    // x >= 0, nothing on arcs that end past the horizon, each row sums to its demand: the largest entry takes
+    // up what is missing or too much, the whole row what is more than that.
     void serve(double* allocation, Team& team) const;
 
  private:

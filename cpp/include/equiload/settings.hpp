@@ -13,6 +13,7 @@ struct Settings {
     double time_limit = std::numeric_limits<double>::infinity();  // seconds, > 0
     int threads = 0;                                              // 0: every core that the process may use
     std::string device = "auto";                                  // auto | cpu | reference | cuda
+    std::string method = "auto";                                  // auto | first-order | barrier
     std::string instructions = "auto";  // auto | baseline | avx2 | avx512 (CPU back end)
 
     void validate() const;  // throws std::invalid_argument naming the field

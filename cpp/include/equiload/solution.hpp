@@ -57,7 +57,7 @@ struct Solution {
     Infeasibility infeasibility;
     std::int64_t iterations = 0, restarts = 0;
     double seconds = 0, setup_seconds = 0;
-    std::string device;
+    std::string device, method;  // method: the one that ended the solve
     int threads = 1;
 };
 

@@ -15,7 +15,7 @@ namespace equiload {
 
 class Team {
  public:
-    explicit Team(int threads);
+    explicit Team(int threads);  // at most most_pieces, fewer where the system grants no more
     ~Team();
     Team(const Team&) = delete;
     Team& operator=(const Team&) = delete;

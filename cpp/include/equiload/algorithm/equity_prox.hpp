@@ -30,6 +30,8 @@ class EquityProx {
 
     // lambda of each region, for every footprint of the problem (zeros where there is no equity).
     std::vector<std::vector<double>> region_prices() const;
+
+    // Moves them into the dual sets first: those of another weight would not give a bound.
     void set_region_prices(const std::vector<std::vector<double>>& prices);
 
     // Aims a little below every budget, so that the iterates end up within it; `worth` is what this may cost,

@@ -69,7 +69,9 @@ struct Tuning {
     int inner_steps = 0;
 };
 
-inline constexpr double unreachable_price = 1e100;  // of an arc past the horizon
+// Price of an arc past the horizon. A power of two: the mean of several is exact, so that a gateway all of
+// whose arcs are late sends nothing rather than rounding errors of this size.
+inline constexpr double unreachable_price = 0x1p332;
 
 template <class V>
 EQUILOAD_HD long offset(int block, int count, int item) {

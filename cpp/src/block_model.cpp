@@ -1,0 +1,151 @@
+#include "block_model.hpp"
+
+#include <cmath>
+
+namespace equiload {
+
+namespace {
+
+constexpr double large_capacity = 1e300;  // stands for infinity: inf - inf must not arise in a lane
+
+}  // namespace
+
+BlockModel::BlockModel(const Problem& p, const EquityProx& equity, int lanes_wide, Team& members)
+    : problem(p), team(members), lanes(static_cast<std::size_t>(lanes_wide)) {
+    model.slots = static_cast<int>(p.slots);
+    model.blocks = static_cast<int>((p.slots + lanes - 1) / lanes);
+    model.gateways = static_cast<int>(p.gateways);
+    model.sites = static_cast<int>(p.sites);
+    model.arcs = static_cast<int>(p.arcs);
+    model.footprints = static_cast<int>(equity.footprints());
+    chunks = std::min(Team::most_pieces, blocks());
+    build_network();
+    build_data(equity);
+}
+
+std::size_t BlockModel::longest_row() const {
+    int longest = 1;
+    for (std::size_t j = 0; j < problem.gateways; ++j) longest = std::max(longest, row_[j + 1] - row_[j]);
+    return static_cast<std::size_t>(longest);
+}
+
+std::pair<int, int> BlockModel::blocks_of(std::size_t chunk) const {
+    return {static_cast<int>(blocks() * chunk / chunks), static_cast<int>(blocks() * (chunk + 1) / chunks)};
+}
+
+double* BlockModel::make(std::size_t items) { return store_.emplace_back(lane_count(items)).data(); }
+
+void BlockModel::build_network() {
+    const Problem& p = problem;
+    row_.assign(p.gateways + 1, 0);
+    for (Index j : p.arc_gateway) ++row_[static_cast<std::size_t>(j) + 1];
+    for (std::size_t j = 0; j < p.gateways; ++j) row_[j + 1] += row_[j];
+    site_.assign(p.arc_site.begin(), p.arc_site.end());
+    // Any delay past the horizon is like any other, and slot + delay must not overflow.
+    for (Index delay : p.arc_delay) delay_.push_back(std::min(delay, static_cast<Index>(p.slots)));
+    delayed_index_.assign(p.arcs, -1);
+    in_start_.assign(p.sites + 1, 0);
+    for (std::size_t a = 0; a < p.arcs; ++a)
+        if (delay_[a] > 0) {
+            delayed_index_[a] = model.delayed++;
+            ++in_start_[static_cast<std::size_t>(site_[a]) + 1];
+        }
+    for (std::size_t i = 0; i < p.sites; ++i) in_start_[i + 1] += in_start_[i];
+    std::vector<int> next(in_start_.begin(), in_start_.end() - 1);
+    in_arc_.resize(static_cast<std::size_t>(model.delayed));
+    in_gateway_.resize(in_arc_.size());
+    for (std::size_t a = 0; a < p.arcs; ++a)
+        if (delay_[a] > 0) {
+            const auto at = static_cast<std::size_t>(next[static_cast<std::size_t>(site_[a])]++);
+            in_arc_[at] = static_cast<int>(a);
+            in_gateway_[at] = p.arc_gateway[a];
+        }
+    model.row = row_.data(), model.site = site_.data(), model.delay = delay_.data();
+    model.delayed_index = delayed_index_.data(), model.in_start = in_start_.data();
+    model.in_arc = in_arc_.data(), model.in_gateway = in_gateway_.data();
+    model.energy = p.arc_energy.data(), model.cost = p.arc_cost.data();
+}
+
+void BlockModel::build_data(const EquityProx& equity) {
+    const Problem& p = problem;
+    model.demand = pack(p.demand, p.gateways);
+    model.price = pack(p.price, p.sites);
+    double* const capacity = pack(p.capacity, p.sites);
+    for (std::size_t k = 0; k < lane_count(p.sites); ++k) capacity[k] = std::min(capacity[k], large_capacity);
+    model.capacity = capacity;
+    if (p.quadratic) model.quadratic = pack(p.quadratic, p.sites);
+    double* const step = make(p.gateways);
+    for (std::size_t k = 0; k < lane_count(p.gateways); ++k) step[k] = std::sqrt(model.demand[k]);
+    model.step = step;
+
+    const std::size_t footprints = equity.footprints();
+    double* const values = make(footprints * p.sites);
+    for (std::size_t r = 0; r < footprints; ++r) {
+        const Field& field = p.footprints[equity.footprint(r)].values;
+        for (std::size_t t = 0; t < p.slots; ++t)
+            for (std::size_t i = 0; i < p.sites; ++i)
+                values[((t / lanes * footprints + r) * p.sites + i) * lanes + t % lanes] = field.row(t)[i];
+    }
+    model.footprint = values;
+}
+
+// Slots past the horizon are zero: no demand, no capacity.
+double* BlockModel::pack(const Field& field, std::size_t items) {
+    double* const values = make(items);
+    for (std::size_t t = 0; t < problem.slots; ++t)
+        for (std::size_t n = 0; n < items; ++n)
+            values[(t / lanes * items + n) * lanes + t % lanes] = field.row(t)[n];
+    return values;
+}
+
+void BlockModel::scatter(const double* rows, std::size_t items, double* values) const {
+    team.split(problem.slots, [&](std::size_t begin, std::size_t end, int) {
+        for (std::size_t t = begin; t < end; ++t)
+            for (std::size_t n = 0; n < items; ++n)
+                values[(t / lanes * items + n) * lanes + t % lanes] = rows[t * items + n];
+    });
+}
+
+void BlockModel::gather(const double* values, std::size_t items, double* rows) const {
+    team.split(problem.slots, [&](std::size_t begin, std::size_t end, int) {
+        for (std::size_t t = begin; t < end; ++t)
+            for (std::size_t n = 0; n < items; ++n)
+                rows[t * items + n] = values[(t / lanes * items + n) * lanes + t % lanes];
+    });
+}
+
+SiteSums::SiteSums(const BlockModel& blocks, std::size_t quantities)
+    : blocks_(blocks),
+      entries_(quantities * blocks.problem.sites),
+      chunks_(blocks.chunks * entries_ * blocks.lanes),
+      totals_(entries_) {}
+
+double* SiteSums::clear(std::size_t chunk) {
+    double* const sums = chunks_.data() + chunk * entries_ * blocks_.lanes;
+    std::fill_n(sums, entries_ * blocks_.lanes, 0.0);
+    return sums;
+}
+
+const std::vector<double>& SiteSums::reduce() {
+    const std::size_t lanes = blocks_.lanes;
+    // Chunk by chunk into the first chunk's lanes, which is one long vector addition, then lane by lane.
+    double* const sums = chunks_.data();
+    const auto reduce_range = [&](std::size_t begin, std::size_t end, int) {
+        for (std::size_t chunk = 1; chunk < blocks_.chunks; ++chunk) {
+            const double* const part = sums + chunk * entries_ * lanes;
+            for (std::size_t k = begin * lanes; k < end * lanes; ++k) sums[k] += part[k];
+        }
+        for (std::size_t k = begin; k < end; ++k) {
+            double sum = 0;
+            for (std::size_t w = 0; w < lanes; ++w) sum += sums[k * lanes + w];
+            totals_[k] = sum;
+        }
+    };
+    if (entries_ * blocks_.chunks > 4096)
+        blocks_.team.split(entries_, reduce_range);
+    else
+        reduce_range(0, entries_, 0);
+    return totals_;
+}
+
+}  // namespace equiload

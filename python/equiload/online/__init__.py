@@ -1,0 +1,40 @@
+"""Deciding slot by slot, where the future is unknown.
+
+A policy is made from the part of a problem that does not change with time, and decides one slot
+after the other:
+
+>>> policy = el.online.MirrorDescent(problem.static())
+>>> decision = policy.step(problem.slot(0))
+"""
+
+from .baselines import PRESETS, Greedy, Nearest
+from .forecast import Forecast, Noisy, Perfect, Persistence
+from .horizon import RecedingHorizon
+from .mirror import MirrorDescent, decaying
+from .policy import Decision, Policy
+from .robust import Robust
+from .running import Comparison, Run, compare, simulate, standard_policies
+from .static import Slot, Static
+
+__all__ = [
+    "PRESETS",
+    "Comparison",
+    "Decision",
+    "Forecast",
+    "Greedy",
+    "MirrorDescent",
+    "Nearest",
+    "Noisy",
+    "Perfect",
+    "Persistence",
+    "Policy",
+    "RecedingHorizon",
+    "Robust",
+    "Run",
+    "Slot",
+    "Static",
+    "compare",
+    "decaying",
+    "simulate",
+    "standard_policies",
+]

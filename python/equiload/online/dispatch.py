@@ -1,0 +1,152 @@
+"""One slot at given prices: the exact transport solver, or the offline core where it does not fit.
+
+Work with a delay is served in a later slot.  The slot problem therefore has one cell for every site
+and every delay; the capacity of a later cell is what earlier decisions have left of it, and its
+price the present one, for want of a better forecast.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .. import _core
+from .._arrays import FloatArray
+from ..errors import InputError
+from ..network import Network
+from ..problem import Problem
+from ..solver import solve
+from .static import Slot, Static
+
+__all__ = ["Dispatch", "Dispatcher"]
+
+# The offline core serves slots that are no transport problem; its gap is relative to their cost.
+CORE_TOLERANCE = 1e-8
+
+
+class Dispatch(NamedTuple):
+    """What is done with the work of a slot.
+
+    Attributes
+    ----------
+    status : str
+        "optimal", or "infeasible" when the work cannot fit; then `message` says why.
+    allocation : ndarray of float64, shape (A,)
+        Work on every arc.
+    load : ndarray of float64, shape (1 + S, I)
+        Energy that it will draw now and in the S later slots that delays reach, MWh.
+    shed : ndarray of float64, shape (J,), or None
+        Work that is dropped.
+    gap : float
+        Certified gap of the slot problem, relative to its cost.
+    message : str
+        Why there is no allocation.
+    """
+
+    status: str
+    allocation: FloatArray
+    load: FloatArray
+    shed: FloatArray | None
+    gap: float
+    message: str = ""
+
+
+class Dispatcher:
+    """Solves the slot problems of one network; everything static is prepared once.
+
+    Parameters
+    ----------
+    static : Static
+        The problem.
+    arc_cost : ndarray of float64, shape (A,), optional
+        Replaces the arcs' own cost, USD per unit of work.
+
+    Notes
+    -----
+    A slot is a transport problem when no site has a quadratic cost and energies factor into one
+    number a gateway times one a site; it is then solved to rounding.  Otherwise (several models,
+    quadratic costs) the offline core solves it to a gap of 1e-8.
+    """
+
+    def __init__(self, static: Static, arc_cost: FloatArray | None = None) -> None:
+        self._static = static
+        network = static.network
+        self.delays = int(network.delay.max())
+        cost = network.cost if arc_cost is None else arc_cost
+        cell = (network.delay * network.sites + network.site).astype(np.int32)
+        self._cells = (1 + self.delays) * network.sites
+        self._arcs = (network.gateway, cell, network.energy, cost)
+        self._solver: _core.SlotSolver | None = None
+        gateways, energy = network.gateways, network.energy
+        if _core.energies_factor(gateways, self._cells, network.gateway, cell, energy):
+            self._solver = _core.SlotSolver(
+                gateways, self._cells, network.gateway, cell, energy, cost, static.shed_cost
+            )
+
+    def __call__(
+        self, slot: Slot, price: FloatArray, committed: FloatArray | None, left: int | None
+    ) -> Dispatch:
+        """Serve the work of a slot at least cost.
+
+        Parameters
+        ----------
+        slot : Slot
+            The data.
+        price : ndarray of float64, shape (I,)
+            Calibrated price of energy at the sites, USD/MWh.
+        committed : ndarray of float64, shape (1 + S, I), or None
+            Load that earlier decisions draw now and later; None without delays.
+        left : int or None
+            Slots after this one; delays that end past them are unusable.
+        """
+        if self._solver is not None and slot.quadratic is None and committed is None:
+            return self._transport(self._solver, slot, slot.capacity, price)
+        capacity, cells = self._room(slot, committed, left), np.tile(price, 1 + self.delays)
+        if slot.quadratic is None and self._solver is not None:
+            return self._transport(self._solver, slot, capacity, cells)
+        return self._general(slot, capacity, cells, committed)
+
+    def _room(self, slot: Slot, committed: FloatArray | None, left: int | None) -> FloatArray:
+        room = np.tile(slot.capacity, (1 + self.delays, 1))
+        if committed is not None:
+            room = np.maximum(room - committed, 0.0)
+        if left is not None:
+            room[left + 1 :] = 0.0
+        return room.reshape(-1)
+
+    def _transport(
+        self, solver: _core.SlotSolver, slot: Slot, capacity: FloatArray, price: FloatArray
+    ) -> Dispatch:
+        try:
+            answer = solver.decide(slot.demand, capacity, price)
+        except ValueError as error:
+            raise InputError(f"slot: {error}") from None
+        feasible, allocation, load, shed, objective, bound, _ = answer
+        if not feasible:
+            return self._general(slot, capacity, price, None)
+        gap = (objective - bound) / max(1.0, abs(objective))
+        return Dispatch("optimal", allocation, load.reshape(1 + self.delays, -1), shed, gap)
+
+    def _general(
+        self, slot: Slot, capacity: FloatArray, price: FloatArray, committed: FloatArray | None
+    ) -> Dispatch:
+        gateway, cell, energy, cost = self._arcs
+        curve = None if slot.quadratic is None else np.tile(slot.quadratic, 1 + self.delays)
+        if curve is not None and committed is not None:
+            price = price + curve * committed.reshape(-1)  # what the load that is there adds
+        static = self._static
+        problem = Problem(
+            demand=slot.demand[None],
+            capacity=capacity,
+            price=price,
+            network=Network.from_arcs(gateway, cell, 0, energy, cost, static.gateways, self._cells),
+            quadratic=curve,
+            shed_cost=static.shed_cost,
+            site_names=static.site_names if self.delays == 0 else None,
+            gateway_names=static.gateway_names,
+        )
+        answer = solve(problem, tol=CORE_TOLERANCE, threads=1, max_iterations=100_000)
+        load, why = answer.site_load.reshape(1 + self.delays, -1), str(answer.infeasibility or "")
+        shed = None if answer.shed is None else answer.shed[0]
+        return Dispatch(answer.status, answer.allocation[0], load, shed, answer.gap, why)

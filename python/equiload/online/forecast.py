@@ -1,0 +1,99 @@
+"""Forecasts: what a policy that plans believes of the slots to come.
+
+A forecast is any callable ``forecast(slot, past, slots)``: the number of the present slot, the
+latest slots up to and including the present one (168 of them at most), and how many later slots are
+wanted.  It returns at most that many `Slot`, nearest first; fewer mean that the horizon ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+import numpy as np
+
+from .._arrays import FloatArray, read_count, read_number
+from ..problem import Problem
+from .static import Slot
+
+__all__ = ["Forecast", "Noisy", "Perfect", "Persistence"]
+
+Forecast: TypeAlias = Callable[[int, Sequence[Slot], int], Sequence[Slot]]
+
+
+class Perfect:
+    """Knows the problem: the yardstick for what forecasts can be worth.
+
+    Parameters
+    ----------
+    problem : Problem
+        The problem that will come true.
+    """
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+
+    def __call__(self, slot: int, past: Sequence[Slot], slots: int) -> list[Slot]:
+        """Return the slots that will come."""
+        last = min(slot + 1 + slots, self.problem.slots)
+        return [self.problem.slot(t) for t in range(slot + 1, last)]
+
+
+class Noisy(Perfect):
+    """Knows the problem up to errors: each number is off by a factor of mean 1.
+
+    Parameters
+    ----------
+    problem : Problem
+        The problem that will come true.
+    sigma : float
+        Standard deviation of the logarithm of the factors, at least 0; independent for every slot,
+        gateway, site and series. Capacities are known.
+    seed : int
+        The same seed gives the same errors for a slot, whenever it is forecast.
+    """
+
+    def __init__(self, problem: Problem, sigma: float, seed: int = 0) -> None:
+        super().__init__(problem)
+        self.sigma = read_number("sigma", sigma, "it must be finite and not negative", 0.0)
+        self.seed = read_count("seed", seed, 0)
+
+    def __call__(self, slot: int, past: Sequence[Slot], slots: int) -> list[Slot]:
+        """Return what is believed of the slots that will come."""
+        return [
+            self._blurred(slot + 1 + n, s)
+            for n, s in enumerate(super().__call__(slot, past, slots))
+        ]
+
+    def _blurred(self, t: int, slot: Slot) -> Slot:
+        rng = np.random.default_rng([self.seed, t])
+
+        def off(values: FloatArray) -> FloatArray:
+            noise = rng.standard_normal(values.size)
+            return values * np.exp(self.sigma * noise - self.sigma**2 / 2)
+
+        demand, price = off(slot.demand), off(slot.price)
+        burdens = {name: off(values) for name, values in slot.footprints.items()}
+        return Slot(demand, slot.capacity, price, burdens, slot.quadratic)
+
+
+class Persistence:
+    """Expects each slot to be as the one a period before: the same hour yesterday.
+
+    Parameters
+    ----------
+    period : int
+        Slots after which things repeat. Until so many have been seen, the present slot stands for
+        those that have not.
+    """
+
+    def __init__(self, period: int = 24) -> None:
+        self.period = read_count("period", period)
+
+    def __call__(self, slot: int, past: Sequence[Slot], slots: int) -> list[Slot]:
+        """Return the latest slots of the same hours."""
+        return [self._like(past, n % self.period) for n in range(1, slots + 1)]
+
+    def _like(self, past: Sequence[Slot], ahead: int) -> Slot:
+        back = (self.period - ahead) % self.period
+        return past[-1 - back] if back < len(past) else past[-1]

@@ -1,0 +1,260 @@
+"""Receding horizon: plan with forecasts, keep the first slots, plan again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from .._arrays import FloatArray, read_count, read_number
+from ..problem import Problem
+from ..solver import solve
+from .forecast import Forecast, Persistence
+from .policy import Decision, Policy
+from .static import Slot, Static
+
+__all__ = ["RecedingHorizon"]
+
+PAST = 168  # slots that a forecast gets to see
+MOST_ITERATIONS = 20_000  # of a plan; a window that takes more is served by the best plan so far
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What is kept of a window's solution."""
+
+    first: int  # the slot that it begins with
+    status: str
+    gap: float
+    demand: FloatArray  # (W, J)
+    capacity: FloatArray  # (W, I)
+    allocation: FloatArray  # (W, A)
+    shed: FloatArray | None  # (W, J)
+    equity: dict[str, FloatArray]  # (G,)
+
+    @property
+    def usable(self) -> bool:
+        return self.status in ("optimal", "feasible", "interrupted")
+
+    def pack(self) -> dict[str, Any]:
+        """Return it as numbers and arrays."""
+        parts = {f"plan/{f.name}": getattr(self, f.name) for f in fields(self)}
+        equity = parts.pop("plan/equity")
+        return parts | {f"plan/equity/{name}": value for name, value in equity.items()}
+
+    @classmethod
+    def unpack(cls, state: Mapping[str, Any], names: Sequence[str]) -> _Plan:
+        """Return what `pack` took apart."""
+        parts = {f.name: state[f"plan/{f.name}"] for f in fields(cls) if f.name != "equity"}
+        return cls(**parts, equity={name: state[f"plan/equity/{name}"] for name in names})
+
+
+class RecedingHorizon(Policy):
+    r"""Plans a window ahead with the offline solver and keeps the first slots of each plan.
+
+    The equity terms see the burdens so far.  They are settled at the end of the horizon, of which
+    the window is a part: were the rest of it like the window, the present burdens E would be spread
+    over all n slots that are left, not over the W of the window.  With cost C and burdens B of the
+    window, each plan minimises
+
+    .. math:: C + \sum_r \mu_r \phi_r(w_r (\tfrac{W}{n} E_r + B_r)),
+
+    which is the problem of n slots made of n/W such windows, by homogeneity of phi, and the exact
+    rest of the problem once the window reaches the horizon's end.
+
+    Parameters
+    ----------
+    static : Static
+        What is known beforehand; its number of slots is the horizon. Where nobody knows it, as many
+        slots again as have passed count as left.
+    forecast : callable, optional
+        ``forecast(slot, past, slots)``: see `Persistence` (the default), `Perfect` and `Noisy`.
+    window : int
+        Slots of a plan, the present one included.
+    every : int
+        Plan every so many slots. In between, slots that come as forecast do as planned, others are
+        served at the plan's prices of burdens.
+    tol : float
+        Certified gap of a plan, relative to its cost.
+    threads : int, optional
+        Threads of the solver.
+
+    Raises
+    ------
+    InputError
+        If a setting is out of range.
+
+    Notes
+    -----
+    Every plan starts cold: a day of ten sites takes 1 ms so, and the last plan, moved by one slot,
+    made a worse start than none.
+    """
+
+    name = "RecedingHorizon"
+
+    def __init__(
+        self,
+        static: Static,
+        forecast: Forecast | None = None,
+        window: int = 24,
+        every: int = 1,
+        tol: float = 1e-4,
+        threads: int | None = None,
+    ) -> None:
+        self.forecast: Forecast = Persistence() if forecast is None else forecast
+        self.window = read_count("window", window)
+        self.every = min(read_count("every", every), self.window)
+        self.tol = read_number("tol", tol, "it must be above 0", 0.0, open_=True)
+        self.threads = threads
+        super().__init__(static)
+
+    def reset(self) -> None:
+        """Forget everything: the next slot is the first."""
+        super().reset()
+        self._past: list[Slot] = []
+        self._plan: _Plan | None = None
+
+    def decide(self, slot: Slot) -> Decision:
+        """Do as the plan says, after making one if it is due."""
+        plan = self._plan
+        if plan is None or not 0 <= self.slot - plan.first < self.every:
+            plan = self._plan = self._make_plan(slot)
+        if self._as_planned(plan, slot):
+            now = self.slot - plan.first
+            work, shed = plan.allocation[now], None if plan.shed is None else plan.shed[now]
+            if self.static.shed_cost is None:
+                shed = None
+            return Decision(plan.status, work, shed, self._load_of(work), plan.equity, plan.gap)
+        return self._serve(slot, self._burdened(slot, plan.equity), plan.equity)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that a policy of the same settings and forecast needs to go on."""
+        state = super().state_dict() | {"past/count": len(self._past)}
+        for n, slot in enumerate(self._past):
+            state |= _pack(slot, f"past/{n}/")
+        if self._plan is not None:
+            state |= self._plan.pack()
+        return state
+
+    def _load(self, state: Mapping[str, Any]) -> None:
+        names, count = self.static.footprints, int(state["past/count"])
+        self._past = [_unpack(state, f"past/{n}/", names) for n in range(count)]
+        self._plan = _Plan.unpack(state, names) if "plan/first" in state else None
+
+    def _learn(self, slot: Slot, burdens: Mapping[str, FloatArray]) -> None:
+        self._past = [*self._past[1 - PAST :], slot]
+
+    def _make_plan(self, slot: Slot) -> _Plan:
+        left = self.left
+        ahead = self.window - 1 if left is None else min(self.window - 1, left)
+        past = [*self._past[1 - PAST :], slot]
+        future = self.forecast(self.slot, past, ahead) if ahead else []
+        problem = self._window_problem([slot, *future[:ahead]], left)
+        settings: dict[str, Any] = {"tol": self.tol, "threads": self.threads}
+        settings["max_iterations"] = MOST_ITERATIONS
+        answer = solve(problem, **settings)
+        if answer.status == "infeasible" and problem.shed_cost is None:
+            # The forecast asks for more than there is: plan for as much of it as fits.
+            answer = solve(problem.replace(shed_cost=_out_of_reach(problem)), **settings)
+        return _Plan(
+            first=self.slot,
+            status=answer.status,
+            gap=answer.gap,
+            demand=problem.demand,
+            capacity=problem.capacity,
+            allocation=answer.allocation,
+            shed=answer.shed,
+            equity=dict(answer.prices.equity),
+        )
+
+    def _window_problem(self, slots: Sequence[Slot], left: int | None) -> Problem:
+        static, count = self.static, len(slots)
+        left = max(self.slot, count - 1) if left is None else left
+        share = count / max(count, left + 1)
+        capacity = np.array([slot.capacity for slot in slots])
+        price = np.array([slot.price for slot in slots])
+        quadratic = None
+        if slots[0].quadratic is not None:
+            quadratic = np.array([slot.quadratic for slot in slots])
+        if self._committed is not None:
+            reach = min(count, len(self._committed))
+            taken = self._committed[:reach]
+            capacity[:reach] = np.maximum(capacity[:reach] - taken, 0.0)
+            if quadratic is not None:
+                price[:reach] += quadratic[:reach] * taken
+        return Problem(
+            demand=np.array([slot.demand for slot in slots]),
+            capacity=capacity,
+            price=price,
+            footprints={
+                name: np.array([slot.footprints[name] for slot in slots])
+                for name in static.footprints
+            },
+            equity=static.equity,
+            network=static.network,
+            regions=static.regions,
+            history={name: share * self._ahead(name, slots) for name in static.footprints},
+            sensitivity=static.sensitivity,
+            quadratic=quadratic,
+            shed_cost=static.shed_cost,
+        )
+
+    def _ahead(self, name: str, slots: Sequence[Slot]) -> FloatArray:
+        """Return the burdens so far and those of the commitments, as far as they are foreseen."""
+        burden = self.burdens[name]
+        if self._committed is not None:
+            for slot, load in zip(slots, self._committed, strict=False):
+                burden = burden + self.burden(name, slot, load)
+        return burden
+
+    def _as_planned(self, plan: _Plan, slot: Slot) -> bool:
+        """Say whether the plan's allocation serves the slot as it has come."""
+        now = self.slot - plan.first
+        if not plan.usable or now >= len(plan.allocation):
+            return False
+        if plan.shed is not None and self.static.shed_cost is None and plan.shed[now].any():
+            return False
+        if now == 0:
+            return True
+        # Commitments since the plan was made have changed what is left of later capacities.
+        if self._committed is not None or not np.array_equal(plan.demand[now], slot.demand):
+            return False
+        return np.array_equal(plan.capacity[now], slot.capacity)
+
+    def _load_of(self, work: FloatArray) -> FloatArray:
+        network = self.static.network
+        cells = (1 + self._dispatch.delays) * network.sites
+        cell = network.delay * network.sites + network.site
+        load = np.bincount(cell, network.energy * work, cells).astype(np.float64, copy=False)
+        return load.reshape(-1, network.sites)
+
+
+def _out_of_reach(problem: Problem) -> float:
+    """Return a price of dropped work that nothing else in the problem comes near."""
+    dearest = np.abs(problem.price).max()
+    for name, term in problem.equity.items():
+        scale = term.weight * problem.sensitivity[name].max()
+        dearest += scale * problem.footprints[name].max()
+    network = problem.network
+    return 10.0 * float(dearest * network.energy.max() + np.abs(network.cost).max() + 1.0)
+
+
+def _pack(slot: Slot, key: str) -> dict[str, FloatArray]:
+    packed = {"demand": slot.demand, "capacity": slot.capacity, "price": slot.price}
+    packed |= {f"footprint/{name}": values for name, values in slot.footprints.items()}
+    if slot.quadratic is not None:
+        packed["quadratic"] = slot.quadratic
+    return {key + part: value.copy() for part, value in packed.items()}
+
+
+def _unpack(state: Mapping[str, Any], key: str, names: Sequence[str]) -> Slot:
+    quadratic = state.get(f"{key}quadratic")
+    return Slot(
+        demand=np.array(state[f"{key}demand"]),
+        capacity=np.array(state[f"{key}capacity"]),
+        price=np.array(state[f"{key}price"]),
+        footprints={name: np.array(state[f"{key}footprint/{name}"]) for name in names},
+        quadratic=None if quadratic is None else np.array(quadratic),
+    )

@@ -1,0 +1,207 @@
+"""What all policies share: the slot clock, the burdens so far, delayed work, state to save."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .._arrays import FloatArray
+from ..errors import InputError
+from .dispatch import Dispatch, Dispatcher
+from .static import Slot, Static
+
+__all__ = ["Decision", "Policy"]
+
+
+class Decision(NamedTuple):
+    """What a policy does with the work of a slot.
+
+    Attributes
+    ----------
+    status : str
+        "optimal" (at the policy's prices), "feasible", or "infeasible", with the reason in
+        `message`.
+    allocation : ndarray of float64, shape (A,)
+        Work released in this slot that each arc serves.
+    shed : ndarray of float64, shape (J,), or None
+        Work that is dropped, where the problem has a `shed_cost`.
+    load : ndarray of float64, shape (1 + S, I)
+        Energy that this work draws at each site now and in the S slots that delays reach, MWh.
+    prices : dict of str to ndarray of float64, shape (G,)
+        The price that the policy put on each region's burden, USD per unit.
+    gap : float
+        Certified gap of the slot problem at these prices.
+    message : str
+        Why there is no allocation.
+    """
+
+    status: str
+    allocation: FloatArray
+    shed: FloatArray | None
+    load: FloatArray
+    prices: Mapping[str, FloatArray]
+    gap: float
+    message: str = ""
+
+
+class Policy(abc.ABC):
+    """Decides slot by slot, knowing the past and the present only.
+
+    Parameters
+    ----------
+    static : Static
+        What is known beforehand: ``problem.static()``.
+
+    Attributes
+    ----------
+    name : str
+        For tables.
+    slot : int
+        Number of the next slot.
+    burdens : dict of str to ndarray of float64, shape (G,)
+        Burden of every region so far, history included.
+
+    Notes
+    -----
+    Work that is sent to a later slot is a commitment: the capacity that it takes there is gone, and
+    its burden counts when it is served, at the footprint of that slot.
+    """
+
+    name = "policy"
+
+    def __init__(self, static: Static) -> None:
+        if not isinstance(static, Static):
+            kind = type(static).__name__
+            raise InputError(f"static is a {kind}; it must be the result of Problem.static()")
+        self.static = static
+        self._dispatch = Dispatcher(static, self._arc_cost())
+        own = {name: np.arange(static.sites) for name in static.footprints}
+        self._region = {  # None: every site is its own region, which saves a sum
+            name: None if np.array_equal(static.regions[name], own[name]) else static.regions[name]
+            for name in static.footprints
+        }
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything: the next slot is the first."""
+        static, delays = self.static, self._dispatch.delays
+        self.slot = 0
+        self.burdens = {name: static.history[name].copy() for name in static.footprints}
+        self._committed = np.zeros((1 + delays, static.sites)) if delays else None
+
+    def step(self, slot: Slot) -> Decision:
+        """Decide one slot and learn from it.
+
+        Parameters
+        ----------
+        slot : Slot
+            The data of the present slot: ``problem.slot(t)`` or ``static.slot(...)``.
+
+        Returns
+        -------
+        Decision
+            What to do. If the work cannot fit, the status is "infeasible" and nothing is served.
+
+        Raises
+        ------
+        InputError
+            If the arrays do not fit the problem.
+        """
+        decision = self.decide(slot)
+        self.observe(slot, decision)
+        return decision
+
+    @abc.abstractmethod
+    def decide(self, slot: Slot) -> Decision:
+        """Return what the policy would do with a slot, without taking it as done."""
+
+    def observe(self, slot: Slot, decision: Decision) -> None:
+        """Take a decision as done: count its burdens, remember its commitments."""
+        load = decision.load[0]
+        if self._committed is not None:
+            self._committed += decision.load
+            load = self._committed[0].copy()
+            self._committed[:-1] = self._committed[1:]
+            self._committed[-1] = 0.0
+        burdens = {name: self.burden(name, slot, load) for name in self.burdens}
+        for name, burden in burdens.items():
+            self.burdens[name] = self.burdens[name] + burden
+        self.slot += 1
+        self._learn(slot, burdens)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that a policy of the same settings needs to go on with equal bits."""
+        state: dict[str, Any] = {"policy": self.name, "slot": self.slot}
+        state |= {f"burden/{name}": value.copy() for name, value in self.burdens.items()}
+        if self._committed is not None:
+            state["committed"] = self._committed.copy()
+        return state
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state_dict` returned.
+
+        Raises
+        ------
+        InputError
+            If the state is another policy's, or of another problem.
+        """
+        if state.get("policy") != self.name:
+            raise InputError(f"state is of policy {state.get('policy')!r}; this is {self.name!r}")
+        self.reset()
+        fresh = self.state_dict()
+        for key in fresh:
+            if key not in state:
+                raise InputError(f"state has no {key!r}")
+            if np.shape(state[key]) != np.shape(fresh[key]):
+                shapes = f"{np.shape(state[key])}; this policy needs {np.shape(fresh[key])}"
+                raise InputError(f"state[{key!r}] has shape {shapes}")
+        self.slot = int(state["slot"])
+        self.burdens = {name: np.array(state[f"burden/{name}"]) for name in self.burdens}
+        if self._committed is not None:
+            self._committed = np.array(state["committed"])
+        self._load(state)
+
+    def burden(self, name: str, slot: Slot, load: FloatArray) -> FloatArray:
+        """Return what a load (I,) adds to the burdens of the regions (G,)."""
+        by_site: FloatArray = slot.footprints[name] * load
+        region = self._region[name]
+        if region is None:
+            return by_site
+        total = np.bincount(region, by_site, self.burdens[name].size)
+        return total.astype(np.float64, copy=False)
+
+    @property
+    def left(self) -> int | None:
+        """Slots after the present one, if the horizon is known; never less than 0."""
+        slots = self.static.slots
+        return None if slots is None else max(0, slots - 1 - self.slot)
+
+    def _arc_cost(self) -> FloatArray | None:
+        """Return the cost of the arcs as the policy sees it, or None for their own."""
+        return None
+
+    def _learn(self, slot: Slot, burdens: Mapping[str, FloatArray]) -> None:
+        """Update the policy's own state with the burdens (G,) of the slot that has passed."""
+        _ = slot, burdens
+
+    def _load(self, state: Mapping[str, Any]) -> None:
+        """Restore the policy's own state."""
+        _ = state
+
+    def _burdened(self, slot: Slot, prices: Mapping[str, FloatArray]) -> FloatArray:
+        """Return ``p + sum_r lambda_r f_r`` (I,)."""
+        price = slot.price
+        for name, value in prices.items():
+            region = self._region[name]
+            price = price + (value if region is None else value[region]) * slot.footprints[name]
+        return price
+
+    def _serve(self, slot: Slot, price: FloatArray, prices: Mapping[str, FloatArray]) -> Decision:
+        """Serve the slot at calibrated prices (I,) of energy."""
+        done: Dispatch = self._dispatch(slot, price, self._committed, self.left)
+        return Decision(
+            done.status, done.allocation, done.shed, done.load, prices, done.gap, done.message
+        )

@@ -1,0 +1,433 @@
+"""Whole-horizon runs of policies, and their comparison."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .._arrays import FloatArray
+from ..audit import audit_footprint
+from ..errors import InputError
+from ..problem import COSTS, Problem
+from ..solution import Solution
+from ..solver import solve
+from .baselines import PRESETS, Greedy, Nearest
+from .horizon import RecedingHorizon
+from .mirror import MirrorDescent
+from .policy import Decision, Policy
+from .robust import Robust
+
+if TYPE_CHECKING:
+    import pandas
+
+__all__ = ["Comparison", "Run", "compare", "simulate", "standard_policies"]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Run:
+    """What a policy made of a whole horizon; all costs recomputed from the allocation.
+
+    Attributes
+    ----------
+    problem : Problem
+        What was run.
+    policy : str
+        The policy's name.
+    status : str
+        "done", "infeasible" (from the slot that `message` names on nothing is served, and the
+        objective is infinite), or "interrupted" (likewise).
+    objective : float
+        What it cost, equity terms included, USD.
+    breakdown : dict of str to float
+        The objective by part: energy, arc, quadratic, shed, and each equity term by its footprint.
+    allocation : ndarray of float64, shape (T, A)
+        Work released in each slot that each arc serves.
+    shed : ndarray of float64, shape (T, J), or None
+        Work that is dropped.
+    site_load : ndarray of float64, shape (T, I)
+        Energy drawn at each site, MWh.
+    footprints : dict of str to ndarray of float64, shape (G,)
+        Total burden of each region, history included.
+    prices : dict of str to ndarray of float64, shape (T, G)
+        The price path of each region's burden; empty for policies without prices.
+    gaps : ndarray of float64, shape (T,)
+        Certified gap of every slot's problem at the policy's prices.
+    seconds : ndarray of float64, shape (T,)
+        Time of every step.
+    message : str
+        Why the run ended early.
+    """
+
+    problem: Problem
+    policy: str
+    status: str
+    objective: float
+    breakdown: dict[str, float]
+    allocation: FloatArray
+    shed: FloatArray | None
+    site_load: FloatArray
+    footprints: dict[str, FloatArray]
+    prices: dict[str, FloatArray]
+    gaps: FloatArray
+    seconds: FloatArray
+    message: str = ""
+
+    def regret(self, against: Solution | None = None) -> float:
+        """Return how much more it cost than the certified offline optimum.
+
+        Parameters
+        ----------
+        against : Solution, optional
+            The offline solution; by default solved here.
+
+        Returns
+        -------
+        float
+            ``(objective - lower bound) / |lower bound|`` with the bound of the offline solution, so
+            that its own gap is not to the policy's credit.
+
+        Raises
+        ------
+        InputError
+            If the solution is of a problem of another size.
+        """
+        against = solve(self.problem) if against is None else against
+        if against.allocation.shape != self.allocation.shape:
+            raise InputError("against is the solution of another problem")
+        return (self.objective - against.lower_bound) / max(1.0, abs(against.lower_bound))
+
+    def __repr__(self) -> str:
+        """Summarise in one line."""
+        cost = f"objective {self.objective:.8g} USD" if self.status == "done" else self.message
+        step = 1e6 * float(np.median(self.seconds)) if self.seconds.size else 0.0
+        return f"Run({self.policy}, {self.status}: {cost}, {step:.0f} microseconds a step)"
+
+
+def simulate(
+    policy: Policy,
+    problem: Problem,
+    *,
+    progress: bool = False,
+    callback: Callable[[int, Decision], object] | None = None,
+) -> Run:
+    """Run a policy over a whole problem, slot by slot, from its first state.
+
+    Parameters
+    ----------
+    policy : Policy
+        It is reset first, and sees the slots one after the other.
+    problem : Problem
+        The problem whose `static` part the policy was made from, or one that agrees with it.
+    progress : bool
+        Show the progress on standard error, with rich where it is installed.
+    callback : callable, optional
+        Called with each slot's number and decision; return True to stop.
+
+    Returns
+    -------
+    Run
+        What came of it. Ctrl-C ends the run early, with what was decided so far.
+
+    Raises
+    ------
+    InputError
+        If the problem does not fit the policy.
+    """
+    _check_fit(policy, problem)
+    policy.reset()
+    decisions: list[Decision] = []
+    seconds: list[float] = []
+    status, message = "done", ""
+    with _bar(policy.name, problem.slots) if progress else contextlib.nullcontext() as advance:
+        try:
+            for t in range(problem.slots):
+                slot, began = problem.slot(t), time.perf_counter()
+                decision = policy.step(slot)
+                seconds.append(time.perf_counter() - began)
+                if decision.status == "infeasible":
+                    status = "infeasible"
+                    message = f"{problem.slot_axis.at(t)}: {_without_slot(decision.message)}"
+                    break
+                decisions.append(decision)
+                if advance is not None:
+                    advance()
+                if callback is not None and callback(t, decision):
+                    status, message = "interrupted", f"stopped after slot {t}"
+                    break
+        except KeyboardInterrupt:
+            status, message = "interrupted", f"stopped after {len(decisions)} slots"
+    if status == "interrupted" and len(decisions) == problem.slots:
+        status, message = "done", ""
+    return _account(policy, problem, decisions, seconds, status, message)
+
+
+def _without_slot(message: str) -> str:
+    """Drop the number that the slot has in a problem of its own."""
+    return message.removeprefix("slot 0: ")
+
+
+def _check_fit(policy: Policy, problem: Problem) -> None:
+    static = policy.static
+    if static.network != problem.network:
+        raise InputError("problem has another network than the policy")
+    for field in ("equity", "regions", "history", "sensitivity"):
+        ours, theirs = getattr(static, field), getattr(problem, field)
+        if ours.keys() != theirs.keys() or any(
+            not np.array_equal(ours[name], theirs[name]) for name in ours
+        ):
+            raise InputError(f"problem has another {field} than the policy")
+
+
+def _account(
+    policy: Policy,
+    problem: Problem,
+    decisions: Sequence[Decision],
+    seconds: Sequence[float],
+    status: str,
+    message: str,
+) -> Run:
+    """Recompute all totals from the allocation."""
+    allocation = np.zeros((problem.slots, problem.arcs))
+    shed = None if problem.shed_cost is None else np.zeros((problem.slots, problem.gateways))
+    for t, decision in enumerate(decisions):
+        allocation[t] = decision.allocation
+        if shed is not None and decision.shed is not None:
+            shed[t] = decision.shed
+    load = _loads(problem, allocation)
+    totals = {
+        name: problem.history[name]
+        + np.bincount(
+            problem.regions[name], (values * load).sum(axis=0), problem.history[name].size
+        )
+        for name, values in problem.footprints.items()
+    }
+    breakdown = _breakdown(problem, allocation, shed, load, totals)
+    priced = decisions[0].prices if decisions else {}
+    return Run(
+        problem=problem,
+        policy=policy.name,
+        status=status,
+        objective=math.fsum(breakdown.values()) if status == "done" else math.inf,
+        breakdown=breakdown,
+        allocation=allocation,
+        shed=shed,
+        site_load=load,
+        footprints=totals,
+        prices={name: np.array([d.prices[name] for d in decisions]) for name in priced},
+        gaps=np.array([d.gap for d in decisions]),
+        seconds=np.array(seconds),
+        message=message,
+    )
+
+
+def _loads(problem: Problem, allocation: FloatArray) -> FloatArray:
+    """Return the energy drawn in every slot at every site (T, I)."""
+    network, (slots, sites) = problem.network, (problem.slots, problem.sites)
+    cell = network.delay.astype(np.int64) * sites + network.site
+    load = np.zeros((slots + int(network.delay.max())) * sites)
+    reach = (int(network.delay.max()) + 1) * sites
+    for t, work in enumerate(allocation):
+        load[t * sites : t * sites + reach] += np.bincount(cell, network.energy * work, reach)
+    return load[: slots * sites].reshape(slots, sites)
+
+
+def _breakdown(
+    problem: Problem,
+    allocation: FloatArray,
+    shed: FloatArray | None,
+    load: FloatArray,
+    totals: Mapping[str, FloatArray],
+) -> dict[str, float]:
+    curve = 0.0
+    if problem.quadratic is not None:
+        curve = float((problem.quadratic * load**2).sum()) / 2
+    dropped = 0.0 if shed is None else (problem.shed_cost or 0.0) * float(shed.sum())
+    arc = float((allocation @ problem.network.cost).sum())
+    costs = dict(
+        zip(COSTS, (float((problem.price * load).sum()), arc, curve, dropped), strict=True)
+    )
+    for name, term in problem.equity.items():
+        costs[name] = term.weight * term.value(problem.sensitivity[name] * totals[name])
+    return costs
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Comparison:
+    """Several policies on one problem; printed as a table.
+
+    Attributes
+    ----------
+    problem : Problem
+        The problem.
+    runs : dict of str to Run
+        The runs, by the policies' names.
+    offline : Solution or None
+        The offline optimum that they are measured against.
+    """
+
+    problem: Problem
+    runs: dict[str, Run]
+    offline: Solution | None
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """One mapping a policy, the offline optimum first where there is one.
+
+        Columns: policy, status, objective, regret (with an offline optimum), cost (what the
+        operator pays), and for every footprint its mean, max and max/mean over the regions.
+        """
+        answers: dict[str, Solution | Run] = {}
+        if self.offline is not None:
+            answers["offline"] = self.offline
+        return [self._row(name, answer) for name, answer in (answers | self.runs).items()]
+
+    def _row(self, name: str, answer: Solution | Run) -> dict[str, Any]:
+        row: dict[str, Any] = {"policy": name, "status": answer.status}
+        row["objective"] = answer.objective
+        if self.offline is not None:
+            regret = answer.regret(self.offline) if isinstance(answer, Run) else answer.gap
+            row["regret"] = regret
+        row["cost"] = math.fsum(answer.breakdown[part] for part in COSTS)
+        for footprint, totals in answer.footprints.items():
+            spread = audit_footprint(totals, {})
+            row[f"{footprint} mean"] = spread.mean
+            row[f"{footprint} max"] = spread.max
+            row[f"{footprint} max/mean"] = spread.peak_to_average
+        return row
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """Return the rows as a data frame, indexed by policy.
+
+        Raises
+        ------
+        InputError
+            If pandas is missing.
+        """
+        try:
+            import pandas
+        except ImportError:
+            raise InputError('to_pandas needs pandas: pip install "equiload[data]"') from None
+        return pandas.DataFrame(self.rows).set_index("policy")
+
+    def __str__(self) -> str:
+        """Print the table."""
+        rows = self.rows
+        header = [name for name in rows[0] if name != "status"]
+        lines = [header] + [[_cell(name, row[name]) for name in header] for row in rows]
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        text = [
+            "  ".join(
+                cell.ljust(width) if n == 0 else cell.rjust(width)
+                for n, (cell, width) in enumerate(zip(line, widths, strict=True))
+            )
+            for line in lines
+        ]
+        notes = [f"{r.policy}: {r.status}: {r.message}" for r in self.runs.values() if r.message]
+        return "\n".join(text + notes)
+
+
+def compare(
+    problem: Problem,
+    policies: Sequence[Policy] | Mapping[str, Policy],
+    *,
+    offline: Solution | bool = False,
+    progress: bool = False,
+) -> Comparison:
+    """Run several policies on one problem.
+
+    Parameters
+    ----------
+    problem : Problem
+        The problem.
+    policies : sequence of Policy, or mapping of str to Policy
+        What to compare, named by their own names or those given.
+    offline : Solution or bool
+        The offline optimum to measure against; True solves for it.
+    progress : bool
+        Show the progress on standard error.
+
+    Returns
+    -------
+    Comparison
+        One row a policy.
+
+    Raises
+    ------
+    InputError
+        If there is no policy, or one does not fit the problem.
+    """
+    named = dict(policies) if isinstance(policies, Mapping) else _named(policies)
+    if not named:
+        raise InputError("policies is empty; there is nothing to compare")
+    runs = {name: simulate(policy, problem, progress=progress) for name, policy in named.items()}
+    best = solve(problem, progress=progress) if offline is True else offline
+    return Comparison(problem, runs, best or None)
+
+
+def standard_policies(problem: Problem) -> dict[str, Policy]:
+    """Return the policies to look at first, each with its defaults.
+
+    Parameters
+    ----------
+    problem : Problem
+        The problem; of the presets of `Greedy` and of `Nearest`, those that fit it.
+
+    Returns
+    -------
+    dict of str to Policy
+        By name: baselines, mirror descent, receding horizon (same hour yesterday, 24 slots, planned
+        every 6) and, without delays, the robust combination of the two.
+    """
+    static = problem.static()
+    policies: dict[str, Policy] = {}
+    for name in PRESETS:
+        with contextlib.suppress(InputError):  # a footprint that the problem does not have
+            policies[name] = Greedy(static, name)
+    with contextlib.suppress(InputError):  # nothing says how far a site is
+        policies["Nearest"] = Nearest(static)
+    policies["MirrorDescent"] = MirrorDescent(static)
+    policies["RecedingHorizon"] = RecedingHorizon(static, window=24, every=6)
+    if not problem.network.delay.any():
+        policies["Robust"] = Robust(RecedingHorizon(static, window=24, every=6), trust=0.1)
+    return policies
+
+
+def _named(policies: Sequence[Policy]) -> dict[str, Policy]:
+    """Name policies by their own names, numbered where they repeat."""
+    named: dict[str, Policy] = {}
+    for policy in policies:
+        name, number = policy.name, 2
+        while name in named:
+            name, number = f"{policy.name} {number}", number + 1
+        named[name] = policy
+    return named
+
+
+def _cell(name: str, value: object) -> str:
+    if not isinstance(value, float):
+        return str(value)
+    if name == "regret":
+        return f"{value:.2%}"
+    if name.endswith("max/mean"):
+        return f"{value:.3f}"
+    return f"{value:,.0f}" if name in ("objective", "cost") else f"{value:,.5g}"
+
+
+@contextlib.contextmanager
+def _bar(name: str, slots: int) -> Iterator[Callable[[], None]]:
+    """Show how many slots have passed, where rich is installed."""
+    try:
+        from rich.console import Console
+        from rich.progress import Progress
+    except ImportError:
+        yield lambda: None
+        return
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(name, total=slots)
+        yield lambda: bar.advance(task)

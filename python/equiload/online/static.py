@@ -1,0 +1,185 @@
+"""What a policy knows beforehand, and what it learns in each slot."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .._arrays import Axis, FloatArray, IntArray, read_table, require
+from ..equity import Equity
+from ..errors import InputError
+from ..network import Network
+
+if TYPE_CHECKING:
+    from ..problem import Problem
+
+__all__ = ["Slot", "Static"]
+
+
+@dataclass(frozen=True, eq=False)
+class Slot:
+    """The data of one slot; make it with `Static.slot` or `Problem.slot`, which check it.
+
+    Attributes
+    ----------
+    demand : ndarray of float64, shape (J,)
+        Work released at each gateway, MWh.
+    capacity, price : ndarray of float64, shape (I,)
+        Energy that each site can serve, MWh, and what it costs, USD/MWh.
+    footprints : mapping of str to ndarray of float64, shape (I,)
+        Burdens per MWh.
+    quadratic : ndarray of float64, shape (I,), or None
+        Convex site cost, USD/MWh^2.
+    """
+
+    demand: FloatArray
+    capacity: FloatArray
+    price: FloatArray
+    footprints: Mapping[str, FloatArray]
+    quadratic: FloatArray | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Static:
+    """The part of a problem that does not change with time; `Problem.static` makes it.
+
+    Attributes
+    ----------
+    network : Network
+        Which work may be served where and when.
+    capacity : ndarray of float64, shape (I,), or None
+        The capacity of the sites, MWh, where it is the same in all slots.
+    quadratic : ndarray of float64, shape (I,), or None
+        Convex site cost, USD/MWh^2, where it is the same in all slots.
+    footprints : tuple of str
+        The names of the footprints.
+    equity, regions, region_names, history, sensitivity : mapping of str
+        As in `Problem`.
+    shed_cost : float or None
+        Price of dropped work, USD per unit.
+    slots : int or None
+        How many slots the equity terms will be settled over; None where nobody knows.
+    site_names, gateway_names : tuple of str, or None
+        Labels.
+    """
+
+    network: Network
+    capacity: FloatArray | None
+    quadratic: FloatArray | None
+    footprints: tuple[str, ...]
+    equity: Mapping[str, Equity]
+    regions: Mapping[str, IntArray]
+    region_names: Mapping[str, tuple[str, ...]]
+    history: Mapping[str, FloatArray]
+    sensitivity: Mapping[str, FloatArray]
+    shed_cost: float | None
+    slots: int | None
+    site_names: tuple[str, ...] | None
+    gateway_names: tuple[str, ...] | None
+
+    @property
+    def gateways(self) -> int:
+        """Number of gateways J."""
+        return self.network.gateways
+
+    @property
+    def sites(self) -> int:
+        """Number of sites I."""
+        return self.network.sites
+
+    def slot(
+        self,
+        demand: ArrayLike,
+        price: ArrayLike,
+        footprints: Mapping[str, ArrayLike] | None = None,
+        capacity: ArrayLike | None = None,
+        quadratic: ArrayLike | None = None,
+    ) -> Slot:
+        """Check the data of one slot.
+
+        Parameters
+        ----------
+        demand : array_like, shape (J,)
+            Work released at each gateway, MWh; at least 0.
+        price : array_like, shape (I,)
+            Energy price, USD/MWh.
+        footprints : mapping of str to array_like, shape (I,)
+            Every footprint of the problem; at least 0.
+        capacity, quadratic : array_like, shape (I,), optional
+            By default those that hold in all slots.
+
+        Raises
+        ------
+        InputError
+            If something is missing, misshapen or out of range; the site or gateway is named.
+        """
+        gateway = Axis("gateway", self.gateways, self.gateway_names)
+        site = Axis("site", self.sites, self.site_names)
+        footprints = footprints or {}
+        if set(footprints) != set(self.footprints):
+            known = ", ".join(self.footprints) or "none"
+            raise InputError(f"footprints are {', '.join(footprints)}; the problem has {known}")
+        if capacity is None and self.capacity is None:
+            raise InputError("capacity is missing; it is not the same in all slots")
+        table = self.capacity if capacity is None else _row("capacity", capacity, site, 0.0)
+        curve = self.quadratic if quadratic is None else _row("quadratic", quadratic, site, 0.0)
+        assert table is not None
+        return Slot(
+            demand=_row("demand", demand, gateway, 0.0),
+            capacity=table,
+            price=_row("price", price, site, -np.inf),
+            footprints={
+                name: _row(f"footprints[{name!r}]", footprints[name], site, 0.0)
+                for name in self.footprints
+            },
+            quadratic=curve,
+        )
+
+
+def _row(field: str, value: ArrayLike, axis: Axis, low: float) -> FloatArray:
+    """Read one number a site or gateway; only a capacity may be infinite."""
+    row = read_table(field, value, axis)
+    good = ~np.isnan(row) & (row >= low)
+    if field != "capacity":
+        good &= np.isfinite(row)
+    rule = "it must be finite" + (" and not negative" if low == 0.0 else "")
+    require(field, row, good, rule, axis)
+    return row
+
+
+def static_of(problem: Problem) -> Static:
+    """Return the part of a problem that does not change with time."""
+    capacity, quadratic = problem.capacity, problem.quadratic
+    return Static(
+        network=problem.network,
+        capacity=capacity if capacity.ndim == 1 else None,
+        quadratic=quadratic if quadratic is not None and quadratic.ndim == 1 else None,
+        footprints=tuple(problem.footprints),
+        equity=problem.equity,
+        regions=problem.regions,
+        region_names=problem.region_names,
+        history=problem.history,
+        sensitivity=problem.sensitivity,
+        shed_cost=problem.shed_cost,
+        slots=problem.slots,
+        site_names=problem.site_names,
+        gateway_names=problem.gateway_names,
+    )
+
+
+def slot_of(problem: Problem, t: int) -> Slot:
+    """Return the data of slot t as views of the problem's tables."""
+    capacity, quadratic = problem.capacity, problem.quadratic
+    if quadratic is not None:
+        quadratic = quadratic if quadratic.ndim == 1 else quadratic[t]
+    return Slot(
+        demand=problem.demand[t],
+        capacity=capacity if capacity.ndim == 1 else capacity[t],
+        price=problem.price[t],
+        footprints={name: values[t] for name, values in problem.footprints.items()},
+        quadratic=quadratic,
+    )

@@ -1,0 +1,381 @@
+// Every pass of every instruction set against the reference, slot by slot: the layouts differ (one lane
+// against eight), the numbers may differ by rounding, and the instruction sets among themselves by nothing.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <functional>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "dispatch.hpp"
+#include "support.hpp"
+
+namespace equiload::test {
+namespace {
+
+using Rows = std::vector<double>;  // (T, items) row-major
+
+enum class Items { arcs, sites, gateways, delayed, one };
+
+struct Part {
+    const char* name;
+    double* Iterate::* where;
+    Items items;
+};
+
+constexpr Part parts[] = {
+    {"x", &Iterate::x, Items::arcs},
+    {"x_anchor", &Iterate::x_anchor, Items::arcs},
+    {"x_plus", &Iterate::x_plus, Items::arcs},
+    {"v", &Iterate::v, Items::sites},
+    {"v_anchor", &Iterate::v_anchor, Items::sites},
+    {"v_plus", &Iterate::v_plus, Items::sites},
+    {"inflow", &Iterate::inflow, Items::sites},
+    {"inflow_plus", &Iterate::inflow_plus, Items::sites},
+    {"isig", &Iterate::isig, Items::sites},
+    {"sent", &Iterate::sent, Items::delayed},
+    {"sent_plus", &Iterate::sent_plus, Items::delayed},
+    {"theta", &Iterate::theta, Items::gateways},
+    {"omega", &Iterate::omega, Items::one},
+    {"omega_start", &Iterate::omega_start, Items::one},
+    {"steps", &Iterate::steps, Items::one},
+    {"moved", &Iterate::moved, Items::one},
+    {"mismatch", &Iterate::mismatch, Items::one},
+    {"residual_start", &Iterate::residual_start, Items::one},
+    {"residual_last", &Iterate::residual_last, Items::one},
+    {"restarts", &Iterate::restarts, Items::one},
+};
+constexpr std::size_t part_count = std::size(parts);
+
+// The network as the passes see it, and one random state of an iteration.
+struct Scene {
+    World world;
+    Problem problem;
+    std::vector<int> row, site, delay, delayed_index, in_start, in_arc, in_gateway;
+    int delayed = 0;
+    Rows lambda, step;  // (R, I), (T, J)
+    std::vector<Rows> state;
+
+    Scene(World from, std::uint64_t seed) : world(std::move(from)), problem(world.view()) {
+        row.assign(problem.gateways + 1, 0);
+        for (Index j : world.gateway) ++row[static_cast<std::size_t>(j) + 1];
+        for (std::size_t j = 0; j < problem.gateways; ++j) row[j + 1] += row[j];
+        site.assign(world.site.begin(), world.site.end());
+        delay.assign(world.delay.begin(), world.delay.end());
+        for (Index later : world.delay) delayed_index.push_back(later > 0 ? delayed++ : -1);
+        in_start.push_back(0);
+        for (std::size_t i = 0; i < problem.sites; ++i) {
+            for (std::size_t a = 0; a < problem.arcs; ++a)
+                if (delay[a] > 0 && site[a] == static_cast<int>(i)) {
+                    in_arc.push_back(static_cast<int>(a));
+                    in_gateway.push_back(world.gateway[a]);
+                }
+            in_start.push_back(static_cast<int>(in_arc.size()));
+        }
+        Random random(seed + 1);
+        lambda = uniforms(random, problem.footprints.size() * problem.sites, 0.0, 50.0);
+        step.resize(problem.slots * problem.gateways);
+        for (std::size_t k = 0; k < step.size(); ++k) step[k] = std::sqrt(world.demand[k]);
+        for (const Part& part : parts) state.push_back(first_values(part, random));
+    }
+    Scene(const Scene&) = delete;  // the problem views the world
+    Scene& operator=(const Scene&) = delete;
+
+    std::size_t count(Items items) const {
+        switch (items) {
+            case Items::arcs:
+                return problem.arcs;
+            case Items::sites:
+                return problem.sites;
+            case Items::gateways:
+                return problem.gateways;
+            case Items::delayed:
+                return static_cast<std::size_t>(delayed);
+            case Items::one:
+                break;
+        }
+        return 1;
+    }
+
+    Rows first_values(const Part& part, Random& random) const {
+        const std::string name = part.name;
+        const std::size_t size = problem.slots * count(part.items);
+        Rows rows = uniforms(random, size, 0.1, 10.0);
+        if (part.items == Items::arcs || name.starts_with("sent"))
+            for (double& x : rows) x = std::max(0.0, x - 4.0);  // much of an allocation is zero
+        if (name.starts_with("v"))
+            for (double& v : rows) v = 10 * v - 20;
+        if (name == "steps")
+            for (double& n : rows) n = std::floor(n);
+        if (name == "isig")  // as refreshing leaves it: zero where no arc ends
+            for (std::size_t k = 0; k < size; ++k)
+                if (k % problem.sites == problem.sites - 1) rows[k] = 0.0;
+        if (name == "residual_start")  // some slots have just restarted
+            for (double& r : rows) r = r < 3 ? -1.0 : 10 * r;
+        return rows;
+    }
+};
+
+// A scene in the layout of some kernels: [block][item][lane].
+class Stage {
+ public:
+    Stage(const Scene& scene, const BlockKernels& kernels)
+        : scene_(scene), kernels_(kernels), lanes_(static_cast<std::size_t>(kernels.lanes)) {
+        const Problem& p = scene.problem;
+        model.slots = static_cast<int>(p.slots);
+        model.blocks = static_cast<int>((p.slots + lanes_ - 1) / lanes_);
+        model.gateways = static_cast<int>(p.gateways), model.sites = static_cast<int>(p.sites);
+        model.arcs = static_cast<int>(p.arcs), model.delayed = scene.delayed;
+        model.footprints = static_cast<int>(p.footprints.size());
+        model.row = scene.row.data(), model.site = scene.site.data(), model.delay = scene.delay.data();
+        model.delayed_index = scene.delayed_index.data(), model.in_start = scene.in_start.data();
+        model.in_arc = scene.in_arc.data(), model.in_gateway = scene.in_gateway.data();
+        model.energy = p.arc_energy.data(), model.cost = p.arc_cost.data();
+        const World& w = scene.world;
+        model.demand = keep(blocks_of(w.demand, p.gateways, 0.0));
+        model.step = keep(blocks_of(scene.step, p.gateways, 0.0));
+        model.price = keep(blocks_of(w.price, p.sites, 0.0));
+        Rows capacity = w.capacity;
+        for (double& c : capacity) c = std::min(c, 1e300);
+        model.capacity = keep(blocks_of(capacity, p.sites, 0.0));
+        if (!w.quadratic.empty()) model.quadratic = keep(blocks_of(w.quadratic, p.sites, 0.0));
+        // [block][footprint][site][lane]: footprint and site together are the items of a slot.
+        Rows footprints;
+        for (std::size_t t = 0; t < p.slots; ++t)
+            for (const World::Burden& b : w.burdens)
+                footprints.insert(footprints.end(), b.values.begin() + static_cast<long>(t * p.sites),
+                                  b.values.begin() + static_cast<long>((t + 1) * p.sites));
+        model.footprint = keep(blocks_of(footprints, w.burdens.size() * p.sites, 0.0));
+        for (std::size_t n = 0; n < part_count; ++n) {
+            const bool weight = std::string(parts[n].name).starts_with("omega");
+            iterate.*parts[n].where =
+                keep(blocks_of(scene.state[n], scene.count(parts[n].items), weight ? 1.0 : 0.0));
+        }
+        std::size_t longest = 0;
+        for (std::size_t j = 0; j < p.gateways; ++j)
+            longest = std::max(longest, static_cast<std::size_t>(scene.row[j + 1] - scene.row[j]));
+        scratch = keep(Rows(longest * lanes_));
+    }
+
+    const BlockKernels* operator->() const { return &kernels_; }
+    std::size_t lanes() const { return lanes_; }
+
+    Rows blocks_of(const Rows& rows, std::size_t items, double padding) const {
+        Rows blocks(static_cast<std::size_t>(model.blocks) * items * lanes_, padding);
+        for (std::size_t t = 0; t < scene_.problem.slots; ++t)
+            for (std::size_t n = 0; n < items; ++n)
+                blocks[(t / lanes_ * items + n) * lanes_ + t % lanes_] = rows[t * items + n];
+        return blocks;
+    }
+    Rows rows_of(const double* blocks, std::size_t items) const {
+        Rows rows(scene_.problem.slots * items);
+        for (std::size_t t = 0; t < scene_.problem.slots; ++t)
+            for (std::size_t n = 0; n < items; ++n)
+                rows[t * items + n] = blocks[(t / lanes_ * items + n) * lanes_ + t % lanes_];
+        return rows;
+    }
+    // What the passes have left, slot by slot.
+    std::vector<Rows> result() const {
+        std::vector<Rows> all;
+        for (const Part& part : parts) all.push_back(rows_of(iterate.*part.where, scene_.count(part.items)));
+        all.insert(all.end(), more.begin(), more.end());
+        return all;
+    }
+
+    Model model;
+    Iterate iterate;
+    double* scratch = nullptr;
+    std::vector<Rows> more;  // results outside the iterate
+
+ private:
+    // Aligned as the back end's arrays are.
+    double* keep(const Rows& values) {
+        held_.emplace_back(values.size() + 8);
+        void* at = held_.back().data();
+        std::size_t space = held_.back().size() * sizeof(double);
+        double* aligned = static_cast<double*>(std::align(64, values.size() * sizeof(double), at, space));
+        std::copy(values.begin(), values.end(), aligned);
+        return aligned;
+    }
+
+    const Scene& scene_;
+    const BlockKernels& kernels_;
+    std::size_t lanes_;
+    std::vector<Rows> held_;
+};
+
+std::vector<const BlockKernels*> vector_kernels() {
+    std::vector<const BlockKernels*> found;
+    for (const std::string& name : built_instructions()) {
+        Settings settings;
+        settings.instructions = name;
+        try {
+            found.push_back(&choose_kernels(settings));
+        } catch (const std::invalid_argument&) {  // not on this machine
+        }
+    }
+    return found;
+}
+
+const BlockKernels& reference_kernels() {
+    Settings settings;
+    settings.device = "reference";
+    return choose_kernels(settings);
+}
+
+void same_to_rounding(const std::vector<Rows>& a, const std::vector<Rows>& b) {
+    REQUIRE(a.size() == b.size());
+    for (std::size_t n = 0; n < a.size(); ++n) {
+        INFO(std::string(n < part_count ? parts[n].name : "result"));
+        REQUIRE(a[n].size() == b[n].size());
+        double scale = 0, worst = 0;
+        for (double value : a[n]) scale = std::max(scale, std::abs(value));
+        for (std::size_t k = 0; k < a[n].size(); ++k)
+            worst = a[n][k] == b[n][k] ? worst : std::max(worst, std::abs(a[n][k] - b[n][k]));
+        CHECK(worst <= 1e-13 * scale);
+    }
+}
+
+void same_bits(const std::vector<Rows>& a, const std::vector<Rows>& b) {
+    REQUIRE(a.size() == b.size());
+    for (std::size_t n = 0; n < a.size(); ++n) {
+        INFO(std::string(n < part_count ? parts[n].name : "result"));
+        REQUIRE(a[n].size() == b[n].size());
+        if (!a[n].empty()) CHECK(std::memcmp(a[n].data(), b[n].data(), a[n].size() * sizeof(double)) == 0);
+    }
+}
+
+// Plays one pass on the same scenes with every set of kernels.
+void compare(const std::function<void(const Scene&, Stage&)>& play, bool with_delays = true) {
+    int scenes = 0, changed = 0;
+    for (std::size_t slots : {1, 7, 8, 9, 17, 40})
+        for (bool delays : {false, true})
+            for (std::size_t footprints : {0, 1, 3}) {
+                if (delays && !with_delays) continue;
+                Shape shape;
+                shape.slots = slots, shape.delays = delays, shape.footprints = footprints;
+                shape.quadratic = footprints != 1;
+                CAPTURE(slots);
+                CAPTURE(delays);
+                CAPTURE(footprints);
+                const Scene scene(random_world(shape, slots), 100 * slots + footprints);
+                const auto played = [&](const BlockKernels& kernels) {
+                    Stage stage(scene, kernels);
+                    play(scene, stage);
+                    return stage.result();
+                };
+                const std::vector<Rows> reference = played(reference_kernels());
+                ++scenes, changed += reference != Stage(scene, reference_kernels()).result();
+                std::vector<Rows> first;
+                for (const BlockKernels* kernels : vector_kernels()) {
+                    INFO(std::string(kernels->name));
+                    const std::vector<Rows> result = played(*kernels);
+                    same_to_rounding(reference, result);
+                    if (first.empty()) first = result;
+                    same_bits(first, result);
+                }
+            }
+    CHECK(changed > scenes / 3);  // not every pass has work without delays or footprints
+}
+
+void each_block(Stage& stage, const std::function<void(int)>& body) {
+    for (int block = 0; block < stage.model.blocks; ++block) body(block);
+}
+
+const Pass plain{}, deciding{true, false, false, 40.0}, measuring{false, true, false, 40.0};
+
+TEST_CASE("arc pass") {
+    for (const Pass& pass : {plain, measuring, Pass{false, false, true, 40.0}})
+        compare([&](const Scene&, Stage& s) {
+            each_block(s, [&](int b) { s->arc(s.model, s.iterate, b, pass, s.scratch); });
+        });
+}
+
+TEST_CASE("receive pass") {
+    for (const Pass& pass : {plain, measuring})
+        compare([&](const Scene&, Stage& s) {
+            each_block(s, [&](int b) { s->receive(s.model, s.iterate, b, pass); });
+        });
+}
+
+TEST_CASE("site pass") {
+    for (const Pass& pass : {plain, deciding})
+        compare([&](const Scene& scene, Stage& s) {
+            each_block(s, [&](int b) { s->site(s.model, s.iterate, b, scene.lambda.data(), pass); });
+        });
+}
+
+TEST_CASE("burden") {
+    compare([](const Scene& scene, Stage& s) {
+        const std::size_t r = scene.problem.footprints.size(), sites = scene.problem.sites;
+        Rows totals((r + r * (r + 1) / 2) * sites * s.lanes());
+        each_block(s,
+                   [&](int b) { s->burden(s.model, s.iterate, b, scene.lambda.data(), 0.1, totals.data()); });
+        Rows sums(totals.size() / s.lanes());
+        for (std::size_t k = 0; k < totals.size(); ++k) sums[k / s.lanes()] += totals[k];
+        s.more = {sums};
+    });
+}
+
+TEST_CASE("restart of the slots that are due") {
+    const auto play = [](const Scene&, Stage& s) {
+        each_block(s, [&](int b) { s->refresh(s.model, s.iterate, b); });  // consistent with the weights
+        each_block(s, [&](int b) { s->restart_due(s.model, s.iterate, b, deciding, Tuning{}); });
+    };
+    compare(play, false);  // delayed arcs couple the slots, which then restart together
+}
+
+TEST_CASE("restart and the sums that weights learn from") {
+    compare([](const Scene& scene, Stage& s) {
+        // Every third slot; padding never restarts.
+        Rows due(static_cast<std::size_t>(s.model.blocks) * s.lanes());
+        for (std::size_t t = 0; t < scene.problem.slots; t += 3) due[t] = 1.0;
+        Rows sums(4 * due.size());
+        each_block(s, [&](int b) {
+            const std::size_t at = static_cast<std::size_t>(b) * s.lanes();
+            s->restart(s.model, s.iterate, b, due.data() + at, sums.data() + 4 * at);
+        });
+        s.more = {s.rows_of(sums.data(), 4)};
+    });
+}
+
+TEST_CASE("metric of the cells") {
+    compare([](const Scene&, Stage& s) { each_block(s, [&](int b) { s->refresh(s.model, s.iterate, b); }); });
+}
+
+TEST_CASE("dual candidate") {
+    compare([](const Scene& scene, Stage& s) {
+        Rows v(static_cast<std::size_t>(s.model.blocks) * scene.problem.sites * s.lanes());
+        each_block(s, [&](int b) { s->dual(s.model, s.iterate, b, scene.lambda.data(), v.data()); });
+        s.more = {s.rows_of(v.data(), scene.problem.sites)};
+    });
+}
+
+TEST_CASE("arcs past the horizon carry nothing, whatever their number") {
+    for (std::size_t arcs = 1; arcs <= 12; ++arcs) {
+        CAPTURE(arcs);
+        Shape shape;
+        shape.slots = 3, shape.gateways = 1, shape.arcs_each = arcs, shape.footprints = 0;
+        World world = random_world(shape, arcs);
+        std::fill(world.delay.begin(), world.delay.end(), 1);
+        world.demand = {4.0, 2.0, 0.0};  // nothing to serve where every arc is late
+        const Scene scene(std::move(world), arcs);
+        for (const BlockKernels* kernels : vector_kernels()) {
+            Stage s(scene, *kernels);
+            each_block(s, [&](int b) { s->arc(s.model, s.iterate, b, measuring, s.scratch); });
+            const Rows x = s.rows_of(s.iterate.x_plus, arcs);
+            double early = 0;
+            for (std::size_t a = 0; a < arcs; ++a) early += x[a];
+            CHECK(early == doctest::Approx(4.0));
+            for (std::size_t a = 0; a < arcs; ++a) CHECK(x[2 * arcs + a] == 0.0);
+        }
+    }
+}
+
+}  // namespace
+}  // namespace equiload::test

@@ -1,0 +1,114 @@
+// The small rules: when to stop, when to restart, how weights answer.
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "equiload/algorithm/restart.hpp"
+#include "equiload/algorithm/solve.hpp"
+#include "equiload/algorithm/termination.hpp"
+#include "support.hpp"
+
+namespace equiload::test {
+namespace {
+
+const Criteria criteria{1e-3, 100, 60.0};
+
+Statistics with(std::int64_t iterations, double seconds, double objective, double bound, bool asked = false) {
+    return {iterations, seconds, objective, bound, asked};
+}
+
+TEST_CASE("termination: the gap decides before every limit") {
+    CHECK(termination(criteria, with(5, 1, 1000, 999)) == Status::optimal);
+    CHECK(termination(criteria, with(100, 99, 1000, 999, true)) == Status::optimal);
+    CHECK_FALSE(termination(criteria, with(5, 1, 1000, 998.9)));
+    CHECK(termination({0.0, 100, 60.0}, with(5, 1, 7, 7)) == Status::optimal);
+}
+
+TEST_CASE("termination: limits return the answer that there is") {
+    CHECK_FALSE(termination(criteria, with(99, 59, 1000, 0)));
+    CHECK(termination(criteria, with(100, 1, 1000, 0)) == Status::feasible);
+    CHECK(termination(criteria, with(5, 60, 1000, 0)) == Status::feasible);
+    CHECK(termination(criteria, with(5, 1, 1000, 0, true)) == Status::interrupted);
+    CHECK(termination(criteria, with(100, 60, 1000, 0, true)) == Status::interrupted);
+}
+
+TEST_CASE("termination: without an allocation nothing is solved") {
+    const Statistics none;
+    CHECK_FALSE(termination(criteria, none));
+    CHECK(termination(criteria, with(100, 1, infinity, 5)) == Status::unsolved);
+    CHECK(termination(criteria, with(5, 99, infinity, 5)) == Status::unsolved);
+    CHECK(termination(criteria, with(5, 1, infinity, 5, true)) == Status::unsolved);
+}
+
+TEST_CASE("the gap is relative to the objective, never to less than one") {
+    CHECK(relative_gap(1000, 999) == doctest::Approx(1e-3));
+    CHECK(relative_gap(-1000, -1001) == doctest::Approx(1e-3));
+    CHECK(relative_gap(1e-6, 0) == doctest::Approx(1e-6));
+}
+
+TEST_CASE("checks become rarer with the iterations done") {
+    CHECK(next_check(32) == 48);
+    CHECK(next_check(128) == 144);
+    CHECK(next_check(8000) == 9000);
+}
+
+struct Epoch {
+    double at_start = -1, last = -1;
+    bool due(double residual, double steps, double iteration = 1000) {
+        return restart_due(residual, steps, iteration, at_start, last, Tuning{});
+    }
+};
+
+TEST_CASE("a slot restarts when its residual has fallen enough") {
+    Epoch e;
+    CHECK_FALSE(e.due(100, 1));  // the first measure only sets the scale
+    CHECK(e.at_start == 100);
+    CHECK_FALSE(e.due(4.1, 5));  // the residual is squared: 0.2^2
+    CHECK(e.due(4.0, 9));
+}
+
+TEST_CASE("a slot restarts when its residual stops falling, if it has fallen at all") {
+    Epoch e;
+    e.due(100, 1);
+    CHECK_FALSE(e.due(90, 5));
+    CHECK_FALSE(e.due(95, 9));  // rising, but above 0.8^2 of the first
+    CHECK_FALSE(e.due(50, 13));
+    CHECK(e.last == 50);
+    CHECK(e.due(51, 17));
+}
+
+TEST_CASE("a slot restarts when its epoch has grown long") {
+    Epoch e;
+    e.due(100, 4, 100);
+    CHECK_FALSE(e.due(99, 35, 100));
+    CHECK(e.due(98, 36, 100));
+}
+
+TEST_CASE("weights follow money and distance") {
+    Tuning t;
+    t.money_exponent = 0.5, t.distance_exponent = 0.5, t.clip = 10;
+    CHECK(weight_change(4, 1, 1, 1, 1, t) == doctest::Approx(2));  // loads disagree: trust the dual less
+    CHECK(weight_change(1, 4, 1, 1, 1, t) == doctest::Approx(0.5));
+    CHECK(weight_change(1, 1, 1, 16, 1, t) == doctest::Approx(2));    // DY / DX = 4
+    CHECK(weight_change(1, 1, 0, 16, 1, t) == doctest::Approx(1));    // nothing moved: money alone
+    CHECK(weight_change(1e6, 1, 1, 1, 1, t) == doctest::Approx(10));  // clipped
+    CHECK(weight_change(1, 1e6, 1, 1, 1, t) == doctest::Approx(0.1));
+    CHECK(weight_change(1, 0, 1, 1, 1, t) == doctest::Approx(10));
+    CHECK(weight_change(0, 1, 1, 1, 1, t) == doctest::Approx(0.1));
+}
+
+TEST_CASE("a converged slot keeps its weight, and so does one with nothing to measure") {
+    CHECK(weight_change(1e-10, 1e-11, 1, 5, 1, Tuning{}) == 1.0);
+    CHECK(weight_change(0, 0, 1, 5, 0, Tuning{}) == 1.0);
+    CHECK(weight_change(std::nan(""), 1, 1, 1, 1, Tuning{}) == 1.0);
+}
+
+TEST_CASE("weights stay within a range of where they started") {
+    CHECK(bounded_weight(5, 1) == 5);
+    CHECK(bounded_weight(1e9, 2) == 2e6);
+    CHECK(bounded_weight(1e-9, 2) == 2e-6);
+}
+
+}  // namespace
+}  // namespace equiload::test
