@@ -156,7 +156,7 @@ def cumulative_burden(run: Run, most: int = 6) -> Figure:
     for name, values in problem.footprints.items():
         grown = np.zeros((problem.slots, problem.history[name].size))
         np.add.at(grown.T, problem.regions[name], (values * run.site_load).T)
-        paths[name] = problem.history[name] + grown.cumsum(axis=0)
+        paths[name] = problem.carried[name] + grown.cumsum(axis=0)
     return _paths_figure(run, paths, read_count("most", most), "{} so far", "")
 
 
