@@ -54,11 +54,13 @@ EquityProx::EquityProx(const Problem& problem) : sites_(problem.sites) {
         const Footprint& footprint = problem.footprints[f];
         if (footprint.kind == EquityKind::none || footprint.weight == 0) continue;
         const std::size_t regions = footprint.regions();
-        Term term{f, &footprint, make_equity(footprint), {}, {}, {}, {}};
+        Term term{f, &footprint, make_equity(footprint), {}, {}, {}, {}, {}, {}};
         term.pi.resize(regions);
         term.centre.resize(regions);
         term.z.resize(regions);
         term.curvature.resize(regions);
+        term.moved.assign(regions, 0.0);
+        term.damping.assign(regions, 1.0);
         term.function->start(term.pi);
         terms_.push_back(std::move(term));
     }
@@ -144,7 +146,8 @@ double EquityProx::sweep(std::span<const double> totals) {
         }
         // A region whose cells are all at a bound has no curvature: keep the model strictly concave.
         const double floor = largest > 0 ? 1e-6 * largest : 1.0;
-        for (double& h : term.curvature) h = std::max(h, floor);
+        for (std::size_t g = 0; g < term.z.size(); ++g)
+            term.curvature[g] = term.damping[g] * std::max(term.curvature[g], floor);
         const std::vector<double> before = term.pi;
         term.function->maximise(term.z, term.curvature, term.centre, term.pi);
         double scale = 1e-300;
@@ -154,6 +157,18 @@ double EquityProx::sweep(std::span<const double> totals) {
         spread(term, r);
     }
     return change;
+}
+
+// A region whose cells jump between their bounds as its price moves has less curvature at either end than in
+// between: Newton's steps then swing to and fro for ever. A step that undoes most of the last one is the
+// sign.
+void EquityProx::damp(Term& term) {
+    for (std::size_t g = 0; g < term.pi.size(); ++g) {
+        const double move = term.pi[g] - term.centre[g];
+        const bool swings = move * term.moved[g] < 0 && std::abs(move) > 0.5 * std::abs(term.moved[g]);
+        term.damping[g] = swings ? std::min(term.damping[g] * 2, 64.0) : std::max(term.damping[g] / 2, 1.0);
+        term.moved[g] = move;
+    }
 }
 
 double EquityProx::step(std::span<const double> totals) {
@@ -166,6 +181,7 @@ double EquityProx::step(std::span<const double> totals) {
         change = std::max(change, moved);
         if (moved < 1e-14) break;
     }
+    for (Term& term : terms_) damp(term);
     return change;
 }
 

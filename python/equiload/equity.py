@@ -20,6 +20,7 @@ from ._arrays import (
     read_floats,
     read_number,
     require,
+    spoken,
 )
 from .errors import InputError
 
@@ -224,8 +225,11 @@ class Budget(Equity):
         if limit.ndim > 1:
             raise InputError(f"Budget.limit has shape {limit.shape}; expected (regions,) or ()")
         rule = "it must be a number of at least 0, may be infinite"
-        axis = (Axis("region", limit.size),)[: limit.ndim]
-        require("Budget.limit", limit, limit >= 0, rule, *axis)
+        if limit.ndim == 0:
+            if not limit >= 0:
+                raise InputError(f"Budget.limit is {spoken(float(limit))}; {rule}")
+        else:
+            require("Budget.limit", limit, limit >= 0, rule, Axis("region", limit.size))
         object.__setattr__(self, "limit", limit)
 
     @property

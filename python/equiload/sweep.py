@@ -216,6 +216,8 @@ def frontier(
         results = _core.solve_batch([point._core() for point in points], settings, starts)
         for place, point, result in zip(wave, points, results, strict=True):
             found[place] = Solution._from_core(point, result)
+            if result.status == "interrupted":  # Ctrl-C: a first plan for what is left
+                settings.max_iterations = 1
     place_of = {n: place for place, n in enumerate(order)}
     return Frontier(tuple(found[place_of[n]] for n in range(count)), swept)
 
@@ -265,7 +267,7 @@ def _burden(solution: Solution, name: str) -> float:
 
 
 def _read_weights(problem: Problem, weights: Mapping[str, ArrayLike]) -> dict[str, FloatArray]:
-    if not isinstance(weights, Mapping) or not weights:
+    if not weights or not isinstance(weights, Mapping):
         raise InputError("weights must be a mapping of footprints to weights, not empty")
     swept: dict[str, FloatArray] = {}
     for name, values in weights.items():

@@ -47,9 +47,11 @@ class EquityProx {
         const Footprint* data;
         std::unique_ptr<EquityFunction> function;
         std::vector<double> pi, centre, z, curvature;
+        std::vector<double> moved, damping;  // last step, and by how much the next is shortened
     };
 
     double sweep(std::span<const double> totals);
+    static void damp(Term& term);
     std::span<const double> curvature(std::span<const double> totals, std::size_t r, std::size_t s) const;
     void spread(const Term& term, std::size_t r);
 

@@ -1,0 +1,127 @@
+"""What the ten-data-centre trace must show of the whole model."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import equiload as el
+
+TRACE = Path(__file__).parents[3] / "shared" / "data" / "eglb-10dc"
+
+
+@pytest.fixture(scope="module")
+def trace() -> el.Problem:
+    if not TRACE.is_dir():
+        pytest.skip("the ten-data-centre trace is not there: expected ../shared/data/eglb-10dc")
+    return el.data.read_eglb(TRACE, connectivity="full")
+
+
+@pytest.fixture(scope="module")
+def fairest(trace) -> el.Solution:
+    return el.solve(trace)
+
+
+def assert_certified(problem: el.Problem, solution: el.Solution) -> None:
+    found = el.certify(problem, solution)
+    assert solution.status == "optimal" and found.gap <= 1.01e-6
+    assert found.unmet <= 1e-12 and found.overload <= 1e-9 and found.overspent <= 1.001e-9
+
+
+def test_sum_is_the_oblivious_optimum(trace):
+    """Slot by slot a fractional knapsack: fill the sites from the cheapest, burdens included."""
+    terms = {name: el.Sum(term.weight / 10) for name, term in trace.equity.items()}
+    problem = trace.replace(equity=terms)
+    cost = trace.price + sum(terms[n].weight * f for n, f in trace.footprints.items())
+    capacity = np.broadcast_to(trace.capacity, cost.shape)
+    best = 0.0
+    for t in range(trace.slots):
+        left = trace.demand[t].sum()
+        for i in np.argsort(cost[t], kind="stable"):
+            served = min(left, capacity[t, i])
+            best += served * cost[t, i]
+            left -= served
+    solution = el.solve(problem)
+    assert_certified(problem, solution)
+    assert solution.objective == pytest.approx(best, rel=1e-6)
+    assert solution.lower_bound <= best * (1 + 1e-12)
+
+
+def test_norms_approach_the_maximum(trace, fairest):
+    heaviest = []
+    for q in (2.0, 4.0, 16.0, 64.0):
+        terms = {name: el.Norm(term.weight, q) for name, term in trace.equity.items()}
+        problem = trace.replace(equity=terms)
+        solution = el.solve(problem)
+        assert_certified(problem, solution)
+        # |z|_inf <= |z|_q <= G^(1/q) |z|_inf: the optima are as close.
+        norms = solution.objective, fairest.objective
+        assert norms[1] * (1 - 1e-6) <= norms[0] <= 10 ** (1 / q) * norms[1]
+        as_max = sum(
+            term.weight * solution.footprints[name].max() for name, term in trace.equity.items()
+        ) + sum(solution.breakdown[part] for part in ("energy", "arc"))
+        heaviest.append(as_max)
+    assert all(a >= b * (1 - 1e-6) for a, b in itertools.pairwise(heaviest))
+    assert heaviest[-1] == pytest.approx(fairest.objective, rel=3e-3)
+
+
+def test_a_budget_at_the_fairest_maximum_changes_nothing(trace, fairest):
+    limit = float(fairest.footprints["carbon"].max())
+    problem = trace.replace(equity=dict(trace.equity) | {"carbon": el.Budget(limit)})
+    solution = el.solve(problem)
+    assert_certified(problem, solution)
+    paid = trace.equity["carbon"].weight * limit
+    assert solution.objective + paid == pytest.approx(fairest.objective, rel=1e-5)
+
+
+def test_top_means_lie_between_mean_and_maximum(trace, fairest):
+    objectives = []
+    for k in (1, 3, 10):
+        terms = {name: el.TopMean(term.weight, k) for name, term in trace.equity.items()}
+        solution = el.solve(trace.replace(equity=terms))
+        assert_certified(solution.problem, solution)
+        objectives.append(solution.objective)
+    assert objectives[0] == pytest.approx(fairest.objective, rel=2e-6)
+    assert objectives[0] > objectives[1] > objectives[2]
+
+
+def test_waiting_helps(trace):
+    """A fifth of the work may wait: what energy and burdens cost together falls."""
+    week = slice(0, 72)
+    batch, web = 0.2 * trace.demand[week], 0.8 * trace.demand[week]
+    pairs = np.indices((20, 10)).reshape(2, -1)
+    rigid = el.Network.from_arcs(*pairs, gateways=20, sites=10)
+    problem = el.Problem(
+        demand=np.hstack([web, batch]),
+        capacity=trace.capacity,
+        price=trace.price[week],
+        footprints={name: values[week] for name, values in trace.footprints.items()},
+        equity=trace.equity,
+        network=rigid,
+    )
+    patient = problem.replace(network=rigid.with_delays({10 + j: 24 for j in range(10)}))
+    without, waiting = el.solve(problem, tol=1e-4), el.solve(patient, tol=1e-4)
+    for one in (without, waiting):
+        found = el.certify(one.problem, one)
+        assert one.status == "optimal" and found.gap <= 1.01e-4
+        assert found.unmet <= 1e-12 and found.overload <= 1e-9
+    assert waiting.objective < without.lower_bound
+    energy = [one.breakdown["energy"] for one in (waiting, without)]
+    assert energy[0] < energy[1]
+
+
+def test_a_batch_and_a_frontier(trace, fairest):
+    rng = np.random.default_rng(0)
+    scenarios = [
+        trace.replace(demand=trace.demand * rng.uniform(0.9, 1, trace.demand.shape))
+        for _ in range(6)
+    ]
+    for problem, solution in zip(scenarios, el.solve_batch(scenarios), strict=True):
+        assert_certified(problem, solution)
+    front = el.frontier(trace, {"carbon": np.geomspace(1, 1e5, 32)})
+    for solution in front:
+        assert_certified(solution.problem, solution)
+    assert (np.diff(front.burden["carbon"]) <= 1e-5 * front.burden["carbon"][0]).all()
