@@ -170,7 +170,7 @@ def static_of(problem: Problem) -> Static:
         equity=problem.equity,
         regions=problem.regions,
         region_names=problem.region_names,
-        history=problem.carried,
+        history=problem.history,
         sensitivity=problem.sensitivity,
         shed_cost=problem.shed_cost,
         slots=problem.slots,
