@@ -8,7 +8,10 @@ namespace equiload {
 
 namespace {
 
-constexpr int patience = 10;  // iterations in which the complementarity must halve
+// Where a slot fills its sites exactly, no interior exists and u has no bound: part of the overload that a
+// certificate forgives makes both.
+constexpr double capacity_slack = 4e-10;
+constexpr int patience = 10;             // iterations in which the complementarity must halve
 constexpr std::size_t most_dense = 192;  // unknowns that the preconditioner couples
 constexpr double price_tolerance =
     1e-9;  // of the equity price system, relative; see row errors in direction()
@@ -62,7 +65,7 @@ bool barrier_applies(const Problem& problem) {
 Barrier::Barrier(const Problem& problem, const EquityProx& equity, const BarrierKernels& kernels, Team& team)
     : equity_(equity),
       kernels_(kernels),
-      blocks_(problem, equity, kernels.lanes, team),
+      blocks_(problem, equity, kernels.lanes, team, capacity_slack),
       model_(blocks_.model),
       by_site_(problem.arc_site, problem.sites),
       sums_(blocks_, equity.footprints()) {
@@ -455,18 +458,23 @@ std::optional<Status> Barrier::run(Examiner& examiner, const Criteria& criteria,
         ++now.iterations;
         if (!std::isfinite(complementarity_)) return std::nullopt;
         const double scale = std::max(1.0, std::abs(examiner.best.lower_bound));
-        const bool last = watch(now, false) || now.iterations >= criteria.max_iterations;
         if (complementarity_ < 0.5 * progress) progress = complementarity_, progress_at = k;
         const bool stuck = k - progress_at >= patience;
-        if (complementarity_ <= 2 * criteria.tol * scale || last || stuck) {
+        const bool last = watch(now, false) || now.iterations >= criteria.max_iterations;
+        const auto examine = [&] {
             candidate(x, prices);
             examiner.examine(x, prices, criteria.tol);
             now.objective = examiner.best.objective;
             now.lower_bound = examiner.best.lower_bound;
-        }
-        watch(now, true);
+        };
+        now.objective = examiner.best.objective;
+        now.lower_bound = examiner.best.lower_bound;
+        const bool near = complementarity_ <= 2 * criteria.tol * scale;
+        if (near || last || stuck) examine();
+        const bool stop = watch(now, true);
+        if (stop && !(near || last || stuck)) examine();
         if (const auto status = termination(criteria, now)) return status;
-        if (last) return Status::feasible;
+        if (last || stop) return Status::feasible;
         if (stuck) return std::nullopt;
     }
 }

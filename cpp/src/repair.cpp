@@ -241,6 +241,7 @@ Repair::Repair(const Problem& problem)
       horizon_(problem.max_delay() > 0 ? problem.slots : 1) {}
 
 RepairOutcome Repair::run(double* allocation, const double* v, Team& team) const {
+    serve(allocation, team);  // first: what it adds must fit as well
     return over_windows(allocation, v, team, false);
 }
 
