@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 namespace equiload {
@@ -443,7 +444,9 @@ std::optional<Status> Barrier::run(Examiner& examiner, const Criteria& criteria,
     std::vector<double> x;
     Prices prices;
     start();
-    double progress = complementarity_;
+    now.objective = examiner.best.objective;  // whoever stops early has the first plan
+    now.lower_bound = examiner.best.lower_bound;
+    double progress = complementarity_, examined = std::numeric_limits<double>::infinity();
     for (int k = 0, progress_at = 0;; ++k) {
         factor();
         set_targets(false, 0.0);
@@ -458,7 +461,10 @@ std::optional<Status> Barrier::run(Examiner& examiner, const Criteria& criteria,
         const bool last = watch(now, false) || now.iterations >= criteria.max_iterations;
         if (complementarity_ < 0.5 * progress) progress = complementarity_, progress_at = k;
         const bool stuck = k - progress_at >= patience;
-        if (complementarity_ <= 2 * criteria.tol * scale || last || stuck) {
+        // Also now and then on the way: rounding may end the progress short of the tolerance.
+        const bool close = complementarity_ <= 1e-3 * scale && complementarity_ <= 0.1 * examined;
+        if (complementarity_ <= 2 * criteria.tol * scale || close || last || stuck) {
+            examined = complementarity_;
             candidate(x, prices);
             examiner.examine(x, prices, criteria.tol);
             now.objective = examiner.best.objective;
