@@ -9,7 +9,7 @@ namespace equiload {
 
 namespace {
 
-constexpr int patience = 10;  // iterations in which the complementarity must halve
+constexpr int patience = 10;             // iterations in which the complementarity must halve
 constexpr std::size_t most_dense = 192;  // unknowns that the preconditioner couples
 constexpr double price_tolerance =
     1e-9;  // of the equity price system, relative; see row errors in direction()
