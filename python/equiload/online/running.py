@@ -249,9 +249,8 @@ def _breakdown(
         curve = float((problem.quadratic * load**2).sum()) / 2
     dropped = 0.0 if shed is None else (problem.shed_cost or 0.0) * float(shed.sum())
     arc = float((allocation @ problem.network.cost).sum())
-    costs = dict(
-        zip(COSTS, (float((problem.price * load).sum()), arc, curve, dropped), strict=True)
-    )
+    energy = float((problem.price * load).sum())
+    costs = dict(zip(COSTS, (energy, arc, curve, dropped, problem.idle_cost), strict=True))
     for name, term in problem.equity.items():
         costs[name] = term.weight * term.value(problem.sensitivity[name] * totals[name])
     return costs
