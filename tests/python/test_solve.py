@@ -208,7 +208,7 @@ def test_a_warm_start_from_other_weights_and_demand_stays_certified(fleet, facto
 
 def test_a_warm_start_of_another_shape_is_named(fleet, solution):
     with pytest.raises(el.InputError, match=r"warm_start\.allocation has shape"):
-        el.solve(fleet(slots=3), warm_start=solution)
+        el.solve(fleet(sites=4), warm_start=solution)
     other = solution.problem.replace(footprints={}, equity={})
     with pytest.raises(el.InputError, match="warm_start has footprints and regions"):
         el.solve(other, warm_start=solution)
