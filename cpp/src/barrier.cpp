@@ -2,13 +2,17 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 namespace equiload {
 
 namespace {
 
-constexpr int patience = 10;  // iterations in which the complementarity must halve
+// Where a slot fills its sites exactly, no interior exists and u has no bound: part of the overload that a
+// certificate forgives makes both.
+constexpr double capacity_slack = 4e-10;
+constexpr int patience = 10;             // iterations in which the complementarity must halve
 constexpr std::size_t most_dense = 192;  // unknowns that the preconditioner couples
 constexpr double price_tolerance =
     1e-9;  // of the equity price system, relative; see row errors in direction()
@@ -62,7 +66,7 @@ bool barrier_applies(const Problem& problem) {
 Barrier::Barrier(const Problem& problem, const EquityProx& equity, const BarrierKernels& kernels, Team& team)
     : equity_(equity),
       kernels_(kernels),
-      blocks_(problem, equity, kernels.lanes, team),
+      blocks_(problem, equity, kernels.lanes, team, capacity_slack),
       model_(blocks_.model),
       by_site_(problem.arc_site, problem.sites),
       sums_(blocks_, equity.footprints()) {
@@ -442,31 +446,44 @@ std::optional<Status> Barrier::run(Examiner& examiner, const Criteria& criteria,
                                    Statistics& now) {
     std::vector<double> x;
     Prices prices;
+    const auto examine = [&] {
+        candidate(x, prices);
+        examiner.examine(x, prices, criteria.tol);
+    };
+    const auto report = [&](bool at_check) {
+        now.objective = examiner.best.objective;  // whoever stops early has at least the first plan
+        now.lower_bound = examiner.best.lower_bound;
+        return watch(now, at_check);
+    };
     start();
-    double progress = complementarity_;
+    double progress = complementarity_, examined = std::numeric_limits<double>::infinity();
     for (int k = 0, progress_at = 0;; ++k) {
         factor();
         set_targets(false, 0.0);
         const double share = predicted(direction()) / complementarity_;
         set_targets(true, share * share * share * complementarity_ / pairs_);
-        const Step step = direction();
-        move(step);
+        move(direction());
         measure();
         ++now.iterations;
         if (!std::isfinite(complementarity_)) return std::nullopt;
-        const double scale = std::max(1.0, std::abs(examiner.best.lower_bound));
-        const bool last = watch(now, false) || now.iterations >= criteria.max_iterations;
         if (complementarity_ < 0.5 * progress) progress = complementarity_, progress_at = k;
         const bool stuck = k - progress_at >= patience;
-        if (complementarity_ <= 2 * criteria.tol * scale || last || stuck) {
-            candidate(x, prices);
-            examiner.examine(x, prices, criteria.tol);
-            now.objective = examiner.best.objective;
-            now.lower_bound = examiner.best.lower_bound;
+        const bool last = report(false) || now.iterations >= criteria.max_iterations;
+        // Near the tolerance, and now and then on the way: rounding may end the progress short of it.
+        const double scale = std::max(1.0, std::abs(examiner.best.lower_bound));
+        const bool near = complementarity_ <= 2 * criteria.tol * scale;
+        const bool due = complementarity_ <= 1e-3 * scale && complementarity_ <= 0.1 * examined;
+        if (near || due || last || stuck) {
+            examined = complementarity_;
+            examine();
         }
-        watch(now, true);
+        const bool stop = report(true);
+        if (stop && examined > complementarity_) {
+            examine();
+            report(false);
+        }
         if (const auto status = termination(criteria, now)) return status;
-        if (last) return Status::feasible;
+        if (last || stop) return Status::feasible;
         if (stuck) return std::nullopt;
     }
 }

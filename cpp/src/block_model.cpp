@@ -10,7 +10,8 @@ constexpr double large_capacity = 1e300;  // stands for infinity: inf - inf must
 
 }  // namespace
 
-BlockModel::BlockModel(const Problem& p, const EquityProx& equity, int lanes_wide, Team& members)
+BlockModel::BlockModel(const Problem& p, const EquityProx& equity, int lanes_wide, Team& members,
+                       double capacity_slack)
     : problem(p), team(members), lanes(static_cast<std::size_t>(lanes_wide)) {
     model.slots = static_cast<int>(p.slots);
     model.blocks = static_cast<int>((p.slots + lanes - 1) / lanes);
@@ -20,7 +21,7 @@ BlockModel::BlockModel(const Problem& p, const EquityProx& equity, int lanes_wid
     model.footprints = static_cast<int>(equity.footprints());
     chunks = std::min(Team::most_pieces, blocks());
     build_network();
-    build_data(equity);
+    build_data(equity, capacity_slack);
 }
 
 std::size_t BlockModel::longest_row() const {
@@ -66,12 +67,13 @@ void BlockModel::build_network() {
     model.energy = p.arc_energy.data(), model.cost = p.arc_cost.data();
 }
 
-void BlockModel::build_data(const EquityProx& equity) {
+void BlockModel::build_data(const EquityProx& equity, double capacity_slack) {
     const Problem& p = problem;
     model.demand = pack(p.demand, p.gateways);
     model.price = pack(p.price, p.sites);
     double* const capacity = pack(p.capacity, p.sites);
-    for (std::size_t k = 0; k < lane_count(p.sites); ++k) capacity[k] = std::min(capacity[k], large_capacity);
+    for (std::size_t k = 0; k < lane_count(p.sites); ++k)
+        capacity[k] = std::min(capacity[k] * (1 + capacity_slack), large_capacity);
     model.capacity = capacity;
     if (p.quadratic) model.quadratic = pack(p.quadratic, p.sites);
     double* const step = make(p.gateways);

@@ -32,7 +32,9 @@ class Lanes {
 
 class BlockModel {
  public:
-    BlockModel(const Problem& problem, const EquityProx& equity, int lanes, Team& team);
+    // Capacities are (1 + capacity_slack) times the problem's.
+    BlockModel(const Problem& problem, const EquityProx& equity, int lanes, Team& team,
+               double capacity_slack = 0);
     BlockModel(const BlockModel&) = delete;
     BlockModel& operator=(const BlockModel&) = delete;
 
@@ -65,7 +67,7 @@ class BlockModel {
  private:
     double* pack(const Field& field, std::size_t items);
     void build_network();
-    void build_data(const EquityProx& equity);
+    void build_data(const EquityProx& equity, double capacity_slack);
 
     std::vector<int> row_, site_, delay_, delayed_index_, in_start_, in_arc_, in_gateway_;
     std::vector<Lanes> store_;

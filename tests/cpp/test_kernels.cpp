@@ -215,7 +215,7 @@ std::vector<const BlockKernels*> vector_kernels() {
         Settings settings;
         settings.instructions = name;
         try {
-            found.push_back(&choose_kernels(settings));
+            found.push_back(&choose_kernels(settings).blocks);
         } catch (const std::invalid_argument&) {  // not on this machine
         }
     }
@@ -225,7 +225,7 @@ std::vector<const BlockKernels*> vector_kernels() {
 const BlockKernels& reference_kernels() {
     Settings settings;
     settings.device = "reference";
-    return choose_kernels(settings);
+    return choose_kernels(settings).blocks;
 }
 
 void same_to_rounding(const std::vector<Rows>& a, const std::vector<Rows>& b) {

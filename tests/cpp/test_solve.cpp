@@ -45,39 +45,44 @@ TEST_CASE("a problem solved by hand") {
     CHECK(s.totals[0][0] == doctest::Approx(5).epsilon(1e-4));
 }
 
-TEST_CASE("the same bits for any number of threads and any instruction set") {
-    for (bool delays : {false, true}) {
-        CAPTURE(delays);
-        const World w = wide(delays);
-        Settings settings;
-        settings.tol = 0, settings.max_iterations = 70, settings.threads = 1;
-        const Solution one = solved(w, settings);
-        REQUIRE(one.status == Status::feasible);
-        const auto same = [&](const Solution& other) {
-            CHECK(other.objective == one.objective);
-            CHECK(other.lower_bound == one.lower_bound);
-            CHECK(other.allocation == one.allocation);
-            CHECK(other.prices.energy == one.prices.energy);
-            CHECK(other.prices.equity == one.prices.equity);
-            CHECK(other.restarts == one.restarts);
-        };
-        for (int threads : {2, 3, 5}) {
-            settings.threads = threads;
-            const Solution other = solved(w, settings);
-            CHECK(other.threads == threads);
-            same(other);
+void same_bits_for_any_team(const World& w, const std::string& method) {
+    Settings settings;
+    settings.tol = 0, settings.max_iterations = 70, settings.threads = 1, settings.method = method;
+    const Solution one = solved(w, settings);
+    REQUIRE(one.status == Status::feasible);
+    const auto same = [&](const Solution& other) {
+        CHECK(other.objective == one.objective);
+        CHECK(other.lower_bound == one.lower_bound);
+        CHECK(other.allocation == one.allocation);
+        CHECK(other.prices.energy == one.prices.energy);
+        CHECK(other.prices.equity == one.prices.equity);
+        CHECK(other.restarts == one.restarts);
+    };
+    for (int threads : {2, 3, 5}) {
+        settings.threads = threads;
+        const Solution other = solved(w, settings);
+        CHECK(other.threads == threads);
+        same(other);
+    }
+    for (const std::string& instructions : built_instructions()) {
+        settings.instructions = instructions;
+        try {
+            choose_kernels(settings);
+        } catch (const std::invalid_argument&) {
+            continue;  // not on this machine
         }
-        for (const std::string& instructions : built_instructions()) {
-            settings.instructions = instructions;
-            try {
-                choose_kernels(settings);
-            } catch (const std::invalid_argument&) {
-                continue;  // not on this machine
-            }
-            same(solved(w, settings));
-        }
+        same(solved(w, settings));
     }
 }
+
+TEST_CASE("the same bits for any number of threads and any instruction set") {
+    for (const bool delays : {false, true}) {
+        CAPTURE(delays);
+        same_bits_for_any_team(wide(delays), "first-order");
+    }
+}
+
+TEST_CASE("the same bits from the interior point method") { same_bits_for_any_team(wide(false), "barrier"); }
 
 TEST_CASE("reference and cpu agree within their certificates") {
     for (std::uint64_t seed = 0; seed < 6; ++seed) {
@@ -87,6 +92,7 @@ TEST_CASE("reference and cpu agree within their certificates") {
         const World w = random_world(shape, seed);
         Settings settings;
         settings.tol = 1e-5;
+        if (seed % 2 == 1) settings.method = "barrier";
         const Solution cpu = solved(w, settings);
         settings.device = "reference";
         const Solution reference = solved(w, settings);
@@ -179,7 +185,7 @@ TEST_CASE("limits and callbacks stop with the answer so far") {
     CHECK(solved(w, settings).status == Status::feasible);
 
     settings = {};
-    settings.tol = 0;
+    settings.tol = 0, settings.method = "first-order";
     int calls = 0;
     const Solution watched =
         solved(w, settings, {}, {[&](const Progress& now) { return ++calls, now.iterations >= 48; }, {}});
@@ -229,6 +235,7 @@ TEST_CASE("a bad setting is named") {
     CHECK(message([](Settings& s) { s.device = "abacus"; }) == "device");
     CHECK(message([](Settings& s) { s.device = "cuda"; }) == "device");
     CHECK(message([](Settings& s) { s.instructions = "mmx"; }) == "instructions");
+    CHECK(message([](Settings& s) { s.method = "guess"; }) == "method");
 }
 
 TEST_CASE("the build describes itself") {

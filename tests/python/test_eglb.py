@@ -119,7 +119,10 @@ def test_the_public_trace():
 )
 def test_optimum_of_the_study(connectivity, optimum):
     """Optima by HiGHS; the full one is also the study's own figure."""
-    solution = el.solve(read_eglb(FOLDER, connectivity), tol=1e-4)
+    solution = el.solve(read_eglb(FOLDER, connectivity), tol=1e-6)
     assert solution.status == "optimal"
-    assert solution.objective == pytest.approx(optimum, rel=1.1e-4)
+    assert (
+        solution.iterations < 2000
+    )  # the peak slot's prices are unbounded: they must not lead astray
+    assert solution.objective == pytest.approx(optimum, rel=1.1e-6)
     assert solution.lower_bound <= optimum * (1 + 1e-9) <= solution.objective * (1 + 2e-9)
