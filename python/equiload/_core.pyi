@@ -43,6 +43,7 @@ class Settings:
     time_limit: float
     threads: int
     device: str
+    method: str
     instructions: str
     def __init__(
         self,
@@ -52,6 +53,7 @@ class Settings:
         time_limit: float = ...,
         threads: int = ...,
         device: str = ...,
+        method: str = ...,
         instructions: str = ...,
     ) -> None: ...
 
@@ -122,6 +124,8 @@ class Result:
     def setup_seconds(self) -> float: ...
     @property
     def device(self) -> str: ...
+    @property
+    def method(self) -> str: ...
     @property
     def threads(self) -> int: ...
     @property

@@ -28,7 +28,7 @@ __all__ = ["Infeasibility", "Prices", "Solution"]
 DENSE_LIMIT = 200_000_000
 
 _SCALARS = ["status", "objective", "lower_bound", "gap", "iterations", "restarts"]
-_SCALARS += ["seconds", "setup_seconds", "device", "threads"]
+_SCALARS += ["seconds", "setup_seconds", "device", "method", "threads"]
 _UNITS = {
     "allocation": "MWh of work",
     "shed": "MWh of work",
@@ -151,6 +151,7 @@ class Solution:
     seconds: float
     setup_seconds: float
     device: str
+    method: str
     threads: int
     infeasibility: Infeasibility | None
 
@@ -284,7 +285,7 @@ class Solution:
             return f"Solution({self.status}: {self.infeasibility})"
         return (
             f"Solution({self.status}: objective {self.objective:.8g} USD, gap {self.gap:.1e}, "
-            f"{self.iterations} iterations, {self.seconds:.3g} s on {self.device})"
+            f"{self.iterations} iterations, {self.seconds:.3g} s, {self.method} on {self.device})"
         )
 
     @classmethod

@@ -23,6 +23,7 @@ __all__ = ["solve"]
 Watcher: TypeAlias = Callable[[_core.Progress], object]
 
 DEVICES = ("auto", "cpu", "reference", "cuda")
+METHODS = ("auto", "barrier", "first-order")
 
 
 def solve(
@@ -30,6 +31,7 @@ def solve(
     *,
     tol: float = 1e-6,
     device: str = "auto",
+    method: str = "auto",
     threads: int | None = None,
     time_limit: float | None = None,
     max_iterations: int | None = None,
@@ -49,6 +51,10 @@ def solve(
         The gap to reach, relative to the objective; above 0 and below 1.
     device : str
         "auto", "cpu", "reference" (serial and slow, for tests) or "cuda".
+    method : str
+        "barrier" (structured interior point: fastest where no arc is delayed), "first-order"
+        (any problem, any size, keeps warm starts), or "auto": barrier where it applies and there
+        is no warm start, first-order for the rest and where rounding ends the other's progress.
     threads : int, optional
         CPU threads; by default as many as the process may use. The answer has the same bits for
         any number.
@@ -88,7 +94,7 @@ def solve(
     """
     if not isinstance(problem, Problem):
         raise InputError(f"problem is a {type(problem).__name__}; it must be a Problem")
-    settings = _settings(tol, device, threads, time_limit, max_iterations)
+    settings = _settings(tol, device, method, threads, time_limit, max_iterations)
     start = None if warm_start is None else _warm_start(problem, warm_start, shift)
     watchers: list[Watcher] = []
     if callback is not None:
@@ -110,6 +116,7 @@ def solve(
 def _settings(
     tol: float,
     device: str,
+    method: str,
     threads: int | None,
     time_limit: float | None,
     max_iterations: int | None,
@@ -120,6 +127,9 @@ def _settings(
     if settings["tol"] >= 1:
         raise InputError(f"tol is {tol}; it must be above 0 and below 1")
     settings["device"] = _device(device)
+    if method not in METHODS:
+        raise InputError(f"method is {method!r}; it must be one of {', '.join(METHODS)}")
+    settings["method"] = method
     if threads is not None:
         settings["threads"] = min(read_count("threads", threads), 2**31 - 1)
     if time_limit is not None and time_limit != math.inf:
