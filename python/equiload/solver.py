@@ -94,7 +94,7 @@ def solve(
     """
     if not isinstance(problem, Problem):
         raise InputError(f"problem is a {type(problem).__name__}; it must be a Problem")
-    settings = _settings(tol, device, method, threads, time_limit, max_iterations)
+    settings = _settings(tol, device, threads, time_limit, max_iterations, method)
     start = None if warm_start is None else _warm_start(problem, warm_start, shift)
     watchers: list[Watcher] = []
     if callback is not None:
@@ -116,10 +116,10 @@ def solve(
 def _settings(
     tol: float,
     device: str,
-    method: str,
     threads: int | None,
     time_limit: float | None,
     max_iterations: int | None,
+    method: str = "auto",
 ) -> _core.Settings:
     """Check the settings one by one and hand them to the core."""
     settings: dict[str, Any] = {}
