@@ -69,6 +69,11 @@ EquityProx::EquityProx(const Problem& problem) : sites_(problem.sites) {
     start_prices_ = site_prices_;
 }
 
+bool EquityProx::bounded() const {
+    return std::none_of(terms_.begin(), terms_.end(),
+                        [](const Term& term) { return term.data->kind == EquityKind::budget; });
+}
+
 void EquityProx::spread(const Term& term, std::size_t r) {
     for (std::size_t i = 0; i < sites_; ++i) {
         const auto g = static_cast<std::size_t>(term.data->region[i]);

@@ -19,6 +19,7 @@ class EquityProx {
     explicit EquityProx(const Problem& problem);
 
     bool empty() const { return terms_.empty(); }
+    bool bounded() const;  // is every dual set?
     std::size_t footprints() const { return terms_.size(); }
     std::size_t sites() const { return sites_; }
 

@@ -94,7 +94,7 @@ class Examiner {
     Budgets budgets_;
 };
 
-// Checks at 32, then every tenth of the iterations done: their cost stays a fraction, and no clock decides
+// Checks at 32, then every eighth of the iterations done: their cost stays a fraction, and no clock decides
 // them.
 inline std::int64_t next_check(std::int64_t iteration) {
     return std::max(iteration + 16, iteration + iteration / 8);
@@ -107,6 +107,8 @@ Status iterate_to_tolerance(B& backend, EquityProx& equity, Examiner& examiner, 
     Prices prices;
     prices.energy.resize(problem.slots * problem.sites);
     std::int64_t check = 32;
+    // Prices of budgets have no bound: one step an iteration lets them swing for ever where cells jump.
+    const int inner_steps = std::max(tuning.inner_steps, equity.bounded() ? 0 : 5);
 
     const auto keep_reserve = [&] {  // budgets may cost a tenth of the gap
         equity.keep_reserve(0.1 * criteria.tol * std::max(1.0, std::abs(examiner.best.lower_bound)));
@@ -125,8 +127,7 @@ Status iterate_to_tolerance(B& backend, EquityProx& equity, Examiner& examiner, 
         pass.keep = k >= check || last;
         pass.iteration = static_cast<double>(k);
         equity.step(backend.iterate(equity.site_prices(), pass));
-        for (int inner = 0; inner < tuning.inner_steps; ++inner)
-            equity.step(backend.burden(equity.site_prices()));
+        for (int inner = 0; inner < inner_steps; ++inner) equity.step(backend.burden(equity.site_prices()));
         if (!pass.keep) continue;
 
         check = next_check(k);
