@@ -48,7 +48,7 @@ def with_budgets(problem: el.Problem, rng: np.random.Generator, room: float) -> 
             found = el.solve(alone, tol=1e-3)
             if found.status != "optimal":
                 continue
-            # Where the least burden is zero, a limit of what the tolerance leaves of it says nothing.
+            # Where the least burden is zero, what the tolerance leaves of it is no limit.
             scale = problem.footprints[name].max() * problem.demand.sum()
             limit = max(found.footprints[name].max() * (1 + room), 0.01 * scale)
             terms[name] = el.Budget(
