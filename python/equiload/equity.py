@@ -156,7 +156,7 @@ class Norm(_Weighted):
 
     def binding(self, theta: FloatArray) -> BoolArray:
         """Say which regions weigh in as those of a maximum would: at half of the top price."""
-        return theta > 0.5 * theta.max(initial=0.0)
+        return theta > 0.5 * float(theta.max(initial=0.0))
 
 
 @dataclass(frozen=True)
@@ -251,7 +251,7 @@ class Budget(Equity):
 
     def binding(self, theta: FloatArray) -> BoolArray:
         """Say which budgets have a price."""
-        return theta > 1e-6 * theta.max(initial=0.0)
+        return theta > 1e-6 * float(theta.max(initial=0.0))
 
     def __eq__(self, other: object) -> bool:
         """Compare the limits."""
