@@ -401,7 +401,6 @@ void Barrier::candidate(std::vector<double>& x, Prices& prices) const {
     x.resize(p.slots * p.arcs);
     prices.energy.resize(p.slots * p.sites);
     blocks_.gather(in_.x, p.arcs, x.data());
-    serve_exactly(x);
     blocks_.gather(in_.price, p.sites, prices.energy.data());
     price_closed_cells(prices.energy);
     prices.equity = equity_.region_prices();
@@ -412,19 +411,6 @@ void Barrier::candidate(std::vector<double>& x, Prices& prices) const {
         for (std::size_t g = 0; g < lambda.size(); ++g)
             lambda[g] = term.data->sensitivity[g] * pi_[term.first + g] * (term.data->weight / sum);
     }
-}
-
-// Each row scaled to its demand: on its way the iterate serves it only in the limit.
-void Barrier::serve_exactly(std::vector<double>& x) const {
-    const Problem& p = blocks_.problem;
-    for (std::size_t t = 0; t < p.slots; ++t)
-        for (std::size_t j = 0; j < p.gateways; ++j) {
-            const auto first = x.begin() + static_cast<std::ptrdiff_t>(t * p.arcs) + model_.row[j];
-            const auto last = x.begin() + static_cast<std::ptrdiff_t>(t * p.arcs) + model_.row[j + 1];
-            const double sum = std::accumulate(first, last, 0.0),
-                         share = sum > 0 ? p.demand.row(t)[j] / sum : 0.0;
-            std::for_each(first, last, [share](double& work) { work *= share; });
-        }
 }
 
 // A cell without capacity is left out of the iteration: it costs as much as keeps all work away.

@@ -63,7 +63,6 @@ class Barrier {
     std::vector<double> site_prices(const std::vector<double>& pi, bool with_sums) const;
     std::vector<double> weighted(const std::vector<double>& site_totals) const;
     void candidate(std::vector<double>& x, Prices& prices) const;
-    void serve_exactly(std::vector<double>& x) const;
     void price_closed_cells(std::vector<double>& energy) const;
     template <class Add>
     double sum_blocks(Add add) const;

@@ -275,6 +275,7 @@ class Solve {
     }
 
     void continue_from(const Incumbent& best) {
+        if (best.allocation.empty()) return;  // nothing usable yet: from where the other method started
         x_ = best.allocation;
         v_ = best.prices.energy;
         equity_.set_region_prices(best.prices.equity);
