@@ -226,19 +226,26 @@ Shortfall budget_shortfall(const Problem& p, const Prices& ray, Team& team) {
 }
 
 std::vector<double> infeasibility_ray(const Problem& p, const std::vector<double>& u, Team& team) {
+    std::vector<double> ray(u.size(), 0.0);
+    // Any multiple proves the same; with 1 for the dearest cell both sides read as energy.
+    const auto take = [&](std::size_t first, std::size_t count) {
+        const auto from = u.begin() + static_cast<std::ptrdiff_t>(first);
+        const double largest = *std::max_element(from, from + static_cast<std::ptrdiff_t>(count));
+        for (std::size_t k = first; k < first + count; ++k) ray[k] = u[k] / largest;
+    };
     const std::vector<Shortfall> by_slot = shortfalls(p, u.data(), team);
     if (p.max_delay() > 0) {
         Shortfall sum;
         for (const Shortfall& s : by_slot) sum.needed += s.needed, sum.available += s.available;
-        return sum.proven() ? u : std::vector<double>();
+        if (!sum.proven()) return {};
+        take(0, u.size());
+        return ray;
     }
     std::size_t worst = 0;
     for (std::size_t t = 1; t < p.slots; ++t)
         if (by_slot[t].excess() > by_slot[worst].excess()) worst = t;
     if (!by_slot[worst].proven()) return {};
-    std::vector<double> ray(u.size(), 0.0);
-    std::copy_n(u.begin() + static_cast<std::ptrdiff_t>(worst * p.sites), p.sites,
-                ray.begin() + static_cast<std::ptrdiff_t>(worst * p.sites));
+    take(worst * p.sites, p.sites);
     return ray;
 }
 
