@@ -9,15 +9,19 @@ namespace equiload {
 
 namespace {
 
-// Where a slot fills its sites exactly, no interior exists and u has no bound: part of the overload that a
-// certificate forgives makes both.
-constexpr double capacity_slack = 4e-10;
+// Where a slot fills its sites exactly, no interior exists and u has no bound: a little more capacity makes
+// both, and costs a small part of the tolerance, which the repair moves elsewhere. With less than 1e-8 the
+// rounding of such a slot's loads stops the primal steps; the smallest is what the certificate forgives.
+double capacity_slack(double tol) { return std::clamp(0.03 * tol, 4e-10, 1e-7); }
+
 constexpr int patience = 10;             // iterations in which the complementarity must halve
 constexpr std::size_t most_dense = 192;  // unknowns that the preconditioner couples
+constexpr std::size_t all_dense = 32;    // up to here it couples all of them: exact, no iterations
 constexpr double price_tolerance =
     1e-9;  // of the equity price system, relative; see row errors in direction()
 constexpr std::size_t matrix_pieces = 8;  // fixed, for the same bits on any team
 constexpr double boundary = 0.999;        // share of the longest step
+constexpr double least_step = 1e-3;       // shorter ones are rounding
 
 double dot(const std::vector<double>& a, const std::vector<double>& b) {
     return std::inner_product(a.begin(), a.end(), b.begin(), 0.0);
@@ -63,10 +67,11 @@ bool barrier_applies(const Problem& problem) {
     return gateways <= 512 && factor_bytes < 1e9;
 }
 
-Barrier::Barrier(const Problem& problem, const EquityProx& equity, const BarrierKernels& kernels, Team& team)
+Barrier::Barrier(const Problem& problem, const EquityProx& equity, const BarrierKernels& kernels, Team& team,
+                 double tol)
     : equity_(equity),
       kernels_(kernels),
-      blocks_(problem, equity, kernels.lanes, team, capacity_slack),
+      blocks_(problem, equity, kernels.lanes, team, capacity_slack(tol)),
       model_(blocks_.model),
       by_site_(problem.arc_site, problem.sites),
       sums_(blocks_, equity.footprints()) {
@@ -224,7 +229,7 @@ void Barrier::build_preconditioner() {
     std::stable_sort(dense_.begin(), dense_.end(),
                      [&](std::size_t a, std::size_t b) { return weight[a] > weight[b]; });
     std::size_t kept = std::min(dense_.size(), most_dense);
-    while (kept > 0 && weight[dense_[kept - 1]] < 1e-3) --kept;
+    while (kept > all_dense && weight[dense_[kept - 1]] < 1e-3) --kept;
     dense_.resize(kept);
     add_dense_matrix();
 }
@@ -293,6 +298,7 @@ std::vector<double> Barrier::apply(const std::vector<double>& dpi) const {
 
 // Preconditioned conjugate gradients.
 std::vector<double> Barrier::solve_prices(const std::vector<double>& rhs) const {
+    if (dense_.size() == rhs.size()) return precondition(rhs);
     std::vector<double> x(rhs.size(), 0.0), residual = rhs, z = precondition(residual), p = z;
     double rz = dot(residual, z);
     const double goal = price_tolerance * price_tolerance * rz;
@@ -448,17 +454,18 @@ std::optional<Status> Barrier::run(Examiner& examiner, const Criteria& criteria,
         set_targets(false, 0.0);
         const double share = predicted(direction()) / complementarity_;
         set_targets(true, share * share * share * complementarity_ / pairs_);
-        move(direction());
+        const Step step = direction();
+        move(step);
         measure();
         ++now.iterations;
         if (!std::isfinite(complementarity_)) return std::nullopt;
         if (complementarity_ < 0.5 * progress) progress = complementarity_, progress_at = k;
-        const bool stuck = k - progress_at >= patience;
+        const bool stuck = k - progress_at >= patience || std::max(step.primal, step.dual) < least_step;
         const bool last = report(false) || now.iterations >= criteria.max_iterations;
         // Near the tolerance, and now and then on the way: rounding may end the progress short of it.
         const double scale = std::max(1.0, std::abs(examiner.best.lower_bound));
         const bool near = complementarity_ <= 2 * criteria.tol * scale;
-        const bool due = complementarity_ <= 1e-3 * scale && complementarity_ <= 0.1 * examined;
+        const bool due = complementarity_ <= 1e-3 * scale && complementarity_ <= 0.01 * examined;
         if (near || due || last || stuck) {
             examined = complementarity_;
             examine();

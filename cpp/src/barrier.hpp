@@ -21,7 +21,9 @@ class Barrier {
     // Asked at every iteration; true stops.
     using Watch = std::function<bool(Statistics&, bool at_check)>;
 
-    Barrier(const Problem& problem, const EquityProx& equity, const BarrierKernels& kernels, Team& team);
+    // `tol`: the gap that will be asked for.
+    Barrier(const Problem& problem, const EquityProx& equity, const BarrierKernels& kernels, Team& team,
+            double tol);
 
     // Iterates until the examiner's certificate meets the criteria or a limit is reached. Nothing when
     // rounding ends the progress before: the first-order method may go on.

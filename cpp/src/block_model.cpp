@@ -19,7 +19,10 @@ BlockModel::BlockModel(const Problem& p, const EquityProx& equity, int lanes_wid
     model.sites = static_cast<int>(p.sites);
     model.arcs = static_cast<int>(p.arcs);
     model.footprints = static_cast<int>(equity.footprints());
-    chunks = std::min(Team::most_pieces, blocks());
+    // Each chunk clears and adds sums of its own, and is a call: worth it from some thousand cells and arcs
+    // on.
+    const std::size_t work = blocks() * lanes * (p.arcs + 4 * p.sites);
+    chunks = std::clamp(work / 2048, std::size_t{1}, std::min(Team::most_pieces, blocks()));
     build_network();
     build_data(equity, capacity_slack);
 }

@@ -75,11 +75,15 @@ Evaluation evaluate(const Problem& p, const double* allocation, const double* sh
                 quadratic[t] += 0.5 * p.quadratic_at(t, i) * y * y;
             }
     });
-    team.split(p.sites, [&](std::size_t begin, std::size_t end, int) {
+    constexpr std::size_t line = 32;  // sites side by side: whole cache lines, and vectors
+    team.split((p.sites + line - 1) / line, [&](std::size_t begin, std::size_t end, int) {
+        const std::size_t first = begin * line, last = std::min(end * line, p.sites);
         for (std::size_t r = 0; r < footprints; ++r)
-            for (std::size_t t = 0; t < p.slots; ++t)
-                for (std::size_t i = begin; i < end; ++i)
-                    burden[r][i] += p.footprints[r].values.row(t)[i] * load[t * p.sites + i];
+            for (std::size_t t = 0; t < p.slots; ++t) {
+                const double *const f = p.footprints[r].values.row(t), *const y = load + t * p.sites;
+                double* const sum = burden[r].data();
+                for (std::size_t i = first; i < last; ++i) sum[i] += f[i] * y[i];
+            }
     });
     for (std::size_t r = 0; r < footprints; ++r) {
         const Footprint& footprint = p.footprints[r];

@@ -88,24 +88,23 @@ class Repair::Window {
 
     void fill_slot(std::size_t t) {
         std::fill_n(x_ + t * p_.arcs, p_.arcs, 0.0);
-        std::vector<std::size_t> order;
         for (std::size_t j = 0; j < p_.gateways; ++j) {
             double left = p_.demand.row(t)[j];
             if (left <= 0) continue;
-            order.clear();
-            for (Index a : o_.by_gateway_.of(j))
-                if (usable(t, static_cast<std::size_t>(a))) order.push_back(static_cast<std::size_t>(a));
-            if (order.empty()) continue;
-            std::stable_sort(order.begin(), order.end(),
-                             [&](std::size_t a, std::size_t b) { return price(t, a) < price(t, b); });
-            for (std::size_t a : order) {
+            order_.clear();
+            for (Index e : o_.by_gateway_.of(j))
+                if (const auto a = static_cast<std::size_t>(e); usable(t, a))
+                    order_.push_back({price(t, a), a});
+            if (order_.empty()) continue;
+            std::sort(order_.begin(), order_.end());
+            for (const auto& [unused, a] : order_) {
                 const double room = std::max(0.0, capacity(cell_of(t, a)) - load_[cell_of(t, a)]);
                 const double work = std::min(left, room / p_.arc_energy[a]);
                 put(t, a, work);
                 left -= work;
                 if (left <= 0) break;
             }
-            if (left > 0) put(t, order.front(), left);
+            if (left > 0) put(t, order_.front().second, left);
         }
     }
 
@@ -230,6 +229,7 @@ class Repair::Window {
     const double* v_;
     std::size_t first_ = 0, last_ = 0;
     std::vector<double> load_;
+    std::vector<std::pair<double, std::size_t>> order_;  // a gateway's arcs, by price
     std::vector<Node> cell_, source_;
     unsigned epoch_ = 0;
 };

@@ -213,7 +213,6 @@ class Solve {
     bool begin(const WarmStart& warm_start) {
         stranded_ = repair_.stranded();
         if (!stranded_.empty()) return false;
-        warm_ = warm_start.allocation || warm_start.energy;
         if (!warm_start.equity.empty()) equity_.set_region_prices(warm_start.equity);
         v_ = warm_start.energy ? presolved_.restrict_prices(
                                      {warm_start.energy, warm_start.energy + problem_.slots * problem_.sites})
@@ -223,22 +222,28 @@ class Solve {
         first.equity = equity_.region_prices();
         examiner_.consider_prices(first);
 
-        x_.resize(reduced_.slots * reduced_.arcs);
-        const RepairOutcome planned = repair_.plan(x_.data(), v_.data(), team_);
-        if (planned.feasible) {
-            offer(x_);
-        } else {
-            std::vector<double> u(reduced_.slots * reduced_.sites, 0.0);
-            for (std::size_t cell : planned.cut) u[cell] = 1.0;
-            examiner_.ray = infeasibility_ray(reduced_, u, team_);
-            if (!examiner_.ray.empty()) return false;
+        if (warm_start.allocation) {
+            x_ = presolved_.restrict(warm_start.allocation, warm_start.shed, team_);
+            repair_.serve(x_.data(), team_);
+            std::vector<double> repaired = x_;
+            if (repair_.run(repaired.data(), v_.data(), team_).feasible) offer(std::move(repaired));
         }
-        if (!warm_start.allocation) return true;
-        x_ = presolved_.restrict(warm_start.allocation, warm_start.shed, team_);
-        repair_.serve(x_.data(), team_);
-        std::vector<double> repaired = x_;
-        if (repair_.run(repaired.data(), v_.data(), team_).feasible) offer(repaired);
-        return true;
+        return std::isfinite(examiner_.best.objective) || plan();
+    }
+
+    // False when there provably is no plan.
+    bool plan() {
+        std::vector<double> x(reduced_.slots * reduced_.arcs);
+        const RepairOutcome planned = repair_.plan(x.data(), v_.data(), team_);
+        if (x_.empty()) x_ = x;
+        if (planned.feasible) {
+            offer(std::move(x));
+            return true;
+        }
+        std::vector<double> u(reduced_.slots * reduced_.sites, 0.0);
+        for (std::size_t cell : planned.cut) u[cell] = 1.0;
+        examiner_.ray = infeasibility_ray(reduced_, u, team_);
+        return examiner_.ray.empty();
     }
 
     void offer(std::vector<double> x) { examiner_.consider_allocation(x); }
@@ -254,19 +259,21 @@ class Solve {
         return *status;
     }
 
-    // Interior points need no good start and cannot use one: the first-order method keeps warm starts.
+    // Interior points need no good start and cannot use one. From a warm start they are still the faster
+    // method, unless its certificate is already good enough.
     bool use_barrier() const {
         if (settings_.method == "barrier") {
             if (barrier_applies(reduced_)) return true;
             throw std::invalid_argument("method: barrier takes no delayed arcs and at most 512 gateways");
         }
-        return settings_.method == "auto" && !warm_ && barrier_applies(reduced_) &&
-               std::isfinite(examiner_.best.objective);
+        const Incumbent& best = examiner_.best;
+        return settings_.method == "auto" && barrier_applies(reduced_) && std::isfinite(best.objective) &&
+               !(relative_gap(best.objective, best.lower_bound) <= settings_.tol);
     }
 
     std::optional<Status> run_barrier(const Criteria& criteria, Watch& watch, Statistics& now,
                                       Solution& solution) {
-        Barrier barrier(reduced_, equity_, choose_kernels(settings_).barrier, team_);
+        Barrier barrier(reduced_, equity_, choose_kernels(settings_).barrier, team_, settings_.tol);
         solution.setup_seconds = seconds_since(start_);
         solution.method = "barrier";
         const std::optional<Status> status = barrier.run(examiner_, criteria, std::ref(watch), now);
@@ -307,7 +314,6 @@ class Solve {
     Examiner examiner_;
     std::vector<double> x_, v_;  // where the iteration starts
     std::vector<std::size_t> stranded_;
-    bool warm_ = false;
 };
 
 }  // namespace

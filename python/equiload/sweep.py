@@ -240,23 +240,34 @@ def _with_weights(problem: Problem, swept: Mapping[str, FloatArray], point: int)
 
 
 def _between(problem: Problem, place: int, found: Mapping[int, Solution]) -> _WarmStart | None:
-    """Start half-way between the nearest solved points on both sides."""
+    """Interpolate the nearest solved points on both sides.
+
+    The prices of the mixture belong to its weights, and bound and cost are off to second order.
+    """
     usable = sorted(n for n, solution in found.items() if solution.status not in _USELESS)
     below, above = [n for n in usable if n < place], [n for n in usable if n > place]
-    starts = [_warm_start(problem, found[n]) for n in below[-1:] + above[:1]]
-    return _mean(starts) if starts else None
+    near = [found[n] for n in below[-1:] + above[:1]]
+    starts = [_warm_start(problem, solution) for solution in near]
+    if len(near) < 2:
+        return starts[0] if starts else None
+    low, here, high = (_weight(p) for p in (near[0].problem, problem, near[1].problem))
+    return _mixed(*starts, (here - low) / (high - low) if high > low else 0.5)
 
 
-def _mean(starts: list[_WarmStart]) -> _WarmStart:
-    if len(starts) == 1:
-        return starts[0]
-    one, two = starts
+def _weight(problem: Problem) -> float:
+    return sum(getattr(term, "weight", 0.0) for term in problem.equity.values())
+
+
+def _mixed(one: _WarmStart, two: _WarmStart, share: float) -> _WarmStart:
+    def mix(a: FloatArray, b: FloatArray) -> FloatArray:
+        return (1 - share) * a + share * b
+
     return _WarmStart(
-        allocation=(one.allocation + two.allocation) / 2,
-        shed=None if one.shed is None or two.shed is None else (one.shed + two.shed) / 2,
-        energy_prices=(one.energy_prices + two.energy_prices) / 2,
+        allocation=mix(one.allocation, two.allocation),
+        shed=None if one.shed is None or two.shed is None else mix(one.shed, two.shed),
+        energy_prices=mix(one.energy_prices, two.energy_prices),
         equity_prices=[
-            (a + b) / 2 for a, b in zip(one.equity_prices, two.equity_prices, strict=True)
+            mix(a, b) for a, b in zip(one.equity_prices, two.equity_prices, strict=True)
         ],
     )
 
