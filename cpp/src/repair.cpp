@@ -5,6 +5,7 @@
 #include <limits>
 #include <numeric>
 #include <queue>
+#include <span>
 
 namespace equiload {
 
@@ -25,11 +26,14 @@ class Repair::Window {
         load_.resize(cells);
         cell_.resize(cells);
         source_.resize(sources);
+        known_.resize(sources);
+        excess_.resize(o_.horizon_ * p_.arcs);
     }
 
     RepairOutcome run(std::size_t first, std::size_t last, bool fill) {
         first_ = first, last_ = last;
         std::fill(load_.begin(), load_.end(), 0.0);
+        std::fill(known_.begin(), known_.end(), false);
         if (fill)
             for (std::size_t t = first_; t < last_; ++t) fill_slot(t);
         else
@@ -136,6 +140,7 @@ class Repair::Window {
     // source -> cell costs what the arc exceeds the source's least price by.
     std::size_t search(std::size_t origin, double slack) {
         ++epoch_;
+        nearest_ = infinity;
         std::priority_queue<Entry> heap;
         label(cell_[origin], 0.0, none, 1.0);
         heap.push({0.0, origin});
@@ -150,31 +155,48 @@ class Repair::Window {
                 const auto b = static_cast<std::size_t>(e), delay = static_cast<std::size_t>(p_.arc_delay[b]);
                 const std::size_t slot = first_ + cell / p_.sites;
                 if (slot < first_ + delay || x_[(slot - delay) * p_.arcs + b] <= 0) continue;
-                expand(slot - delay, b, node, heap);
+                expand(slot - delay, b, node, slack, heap);
             }
         }
         return none;
     }
 
-    void expand(std::size_t t, std::size_t b, const Node& from, std::priority_queue<Entry>& heap) {
-        Node& source = source_[source_of(t, b)];
+    void expand(std::size_t t, std::size_t b, const Node& from, double slack,
+                std::priority_queue<Entry>& heap) {
+        const std::size_t at = source_of(t, b);
+        Node& source = source_[at];
         if (source.epoch == epoch_) return;
         label(source, from.distance, t * p_.arcs + b, from.gain / p_.arc_energy[b]);
-        double least = infinity;
         const auto arcs = o_.by_gateway_.of(static_cast<std::size_t>(p_.arc_gateway[b]));
-        for (Index a : arcs)
-            if (usable(t, static_cast<std::size_t>(a)))
-                least = std::min(least, price(t, static_cast<std::size_t>(a)));
-        for (Index e : arcs) {
-            const auto a = static_cast<std::size_t>(e);
+        const double* const excess = reduced_costs(at, t, arcs);
+        for (std::size_t k = 0; k < arcs.size(); ++k) {
+            const double distance = from.distance + source.gain * excess[k];
+            if (!(distance <= nearest_)) continue;  // some cell with room is nearer, or this one out of reach
+            const auto a = static_cast<std::size_t>(arcs[k]);
             if (!usable(t, a)) continue;
             const std::size_t next = cell_of(t, a);
-            const double distance = from.distance + source.gain * (price(t, a) - least);
             Node& node = cell_[next];
             if (node.epoch == epoch_ && (node.settled || node.distance <= distance)) continue;
             label(node, distance, t * p_.arcs + a, source.gain * p_.arc_energy[a]);
             heap.push({distance, next});
+            if (room(next, slack) > 0) nearest_ = distance;
         }
+    }
+
+    // What each arc of a source costs more than its cheapest. Kept, for v stays.
+    const double* reduced_costs(std::size_t source, std::size_t t, std::span<const Index> arcs) {
+        const auto row = static_cast<std::size_t>(arcs.data() - o_.by_gateway_.order.data());
+        double* const excess = excess_.data() + (t - first_) * p_.arcs + row;
+        if (known_[source]) return excess;
+        known_[source] = true;
+        double least = infinity;
+        for (std::size_t k = 0; k < arcs.size(); ++k) {
+            const auto a = static_cast<std::size_t>(arcs[k]);
+            excess[k] = usable(t, a) ? price(t, a) : infinity;
+            least = std::min(least, excess[k]);
+        }
+        for (std::size_t k = 0; k < arcs.size(); ++k) excess[k] -= least;
+        return excess;
     }
 
     void label(Node& node, double distance, std::size_t via, double gain) {
@@ -228,7 +250,9 @@ class Repair::Window {
     double* x_;
     const double* v_;
     std::size_t first_ = 0, last_ = 0;
-    std::vector<double> load_;
+    std::vector<double> load_, excess_;
+    std::vector<char> known_;  // sources whose reduced costs are in excess_
+    double nearest_ = infinity;  // labelled cell with room in the present search
     std::vector<std::pair<double, std::size_t>> order_;  // a gateway's arcs, by price
     std::vector<Node> cell_, source_;
     unsigned epoch_ = 0;
