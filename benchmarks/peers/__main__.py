@@ -5,6 +5,7 @@ Examples
     python -m benchmarks.peers
     python -m benchmarks.peers --instances world-200 --seeds 0 1 2 --tol 1e-4 --time-limit 120
     python -m benchmarks.peers --solvers equiload highs-ipm clarabel --pool
+    python -m benchmarks.peers --instances world-50 --equity topmean budget
 """
 
 from __future__ import annotations
@@ -17,13 +18,23 @@ import subprocess
 import sys
 import tempfile
 from importlib.metadata import PackageNotFoundError, version
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from .check import judge, lower_bound
-from .instance import EGLB, ROOT, TRACES, WORLDS, Instance, make_problem, to_instance
+from .instance import (
+    EGLB,
+    EQUITY,
+    ROOT,
+    TRACES,
+    WORLDS,
+    Instance,
+    make_problem,
+    to_instance,
+)
 from .table import add_ratios, markdown
 
 SOLVERS = [
@@ -39,7 +50,13 @@ SOLVERS = [
 ]
 INSTANCES = [*TRACES, "world-50", "world-200", "world-1000"]
 GRACE = 120.0  # seconds beyond the limit: building, and solvers that rarely look at the clock
-SMOKE = {"instances": ["world-smoke"], "seeds": [0], "tol": [1e-6], "time_limit": 60.0}
+SMOKE = {
+    "instances": ["world-smoke"],
+    "equity": list(EQUITY),
+    "seeds": [0],
+    "tol": [1e-6],
+    "time_limit": 60.0,
+}
 
 
 def run(spec: dict[str, Any], instance: Instance) -> dict[str, Any]:
@@ -110,6 +127,7 @@ def arguments() -> argparse.Namespace:
     known = [*TRACES, *WORLDS]
     parser.add_argument("--instances", nargs="+", choices=known, default=INSTANCES, metavar="NAME")
     parser.add_argument("--solvers", nargs="+", choices=SOLVERS, default=SOLVERS, metavar="NAME")
+    parser.add_argument("--equity", nargs="+", choices=EQUITY, default=["max"], metavar="KIND")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0], help="of the worlds")
     parser.add_argument("--tol", nargs="+", type=float, default=[1e-4, 1e-6])
     parser.add_argument("--time-limit", type=float, default=600.0, help="seconds for every run")
@@ -128,25 +146,26 @@ def main() -> int:
     """Run everything asked for, writing the results after every instance."""
     given = arguments()
     records: list[dict[str, Any]] = []
-    for name in given.instances:
+    for name, equity in product(given.instances, given.equity):
+        label = name if equity == "max" else f"{name}, {equity}"
         if name in TRACES and not EGLB.is_dir():
             print(f"{name}: skipped, its data are not beside the repository", flush=True)
             continue
         for seed in given.seeds if name in WORLDS else [0]:
             with tempfile.TemporaryDirectory() as folder:
                 file = Path(folder, "instance.npz")
-                instance = to_instance(make_problem(name, seed))
+                instance = to_instance(make_problem(name, seed, equity))
                 instance.save(file)
                 batch = []
                 for tol in given.tol:
                     for solver in given.solvers:
-                        spec = {"instance": name, "instance_file": str(file), "seed": seed}
+                        spec = {"instance": label, "instance_file": str(file), "seed": seed}
                         spec |= {"solver": solver, "tol": tol, "form": given.form}
                         spec |= {"time_limit": given.time_limit, "threads": given.threads}
                         record = run(spec | {"pool": given.pool}, instance)
                         seconds = record.get("solve_seconds", float("nan"))
                         print(
-                            f"{name} seed {seed} tol {tol:g} {solver}: {record['status']}, "
+                            f"{label} seed {seed} tol {tol:g} {solver}: {record['status']}, "
                             f"{seconds:.3g} s",
                             flush=True,
                         )

@@ -13,7 +13,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from .instance import Instance
+    from .instance import Footprint, Instance
 
 
 @dataclass(frozen=True)
@@ -21,8 +21,8 @@ class Verdict:
     """What an allocation really costs and by how much it breaks the rules."""
 
     objective: float  # USD
-    violation: float  # worst broken row, MWh over max(1, its right-hand side)
-    violation_mwh: float  # worst broken row, MWh
+    violation: float  # worst broken row over max(1, its right-hand side)
+    violation_mwh: float  # worst broken row, MWh, or units of a footprint with a budget
 
 
 def site_load(instance: Instance, allocation: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -35,6 +35,15 @@ def site_load(instance: Instance, allocation: NDArray[np.float64]) -> NDArray[np
     return load
 
 
+def equity(footprint: Footprint, burden: NDArray[np.float64]) -> float:
+    """Return what the weighted burdens of the regions come to, before the weight."""
+    if footprint.kind == "sum":
+        return float(burden.sum())
+    if footprint.kind == "topmean":
+        return float(np.sort(burden)[::-1][: footprint.count].mean())
+    return float(burden.max())
+
+
 def judge(instance: Instance, allocation: NDArray[np.float64]) -> Verdict:
     """Recompute objective and violations of an allocation (T, A)."""
     load = site_load(instance, allocation)
@@ -43,19 +52,19 @@ def judge(instance: Instance, allocation: NDArray[np.float64]) -> Verdict:
     past = np.arange(instance.slots)[:, None] + instance.delay >= instance.slots
 
     objective = float((allocation * instance.cost).sum() + (load * instance.price).sum())
+    budgets = []
     for footprint in instance.footprints:
         total = footprint.history.copy()
         np.add.at(total, footprint.region, (footprint.values * load).sum(axis=0))
-        burden = footprint.sensitivity * total
-        objective += footprint.weight * float(
-            burden.max() if footprint.kind == "max" else burden.sum()
-        )
+        objective += footprint.weight * equity(footprint, footprint.sensitivity * total)
+        budgets.append((total - footprint.limit, np.minimum(footprint.limit, total)))
 
     bounded = np.isfinite(instance.capacity)
     broken = [
         (np.abs(served - instance.demand), instance.demand),
         ((load - instance.capacity)[bounded], instance.capacity[bounded]),
         (np.maximum(-allocation, np.where(past, np.abs(allocation), 0.0)), 0.0),
+        *budgets,
     ]
     return Verdict(
         objective,
@@ -64,21 +73,33 @@ def judge(instance: Instance, allocation: NDArray[np.float64]) -> Verdict:
     )
 
 
+def admissible(footprint: Footprint, price: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return prices of burdens that give a bound, near the given ones, which are not negative."""
+    if footprint.kind == "budget":
+        return np.where(np.isfinite(footprint.limit), price, 0.0)
+    unit = footprint.weight * footprint.sensitivity
+    if footprint.kind == "sum":
+        return unit
+    theta = np.divide(price, unit, out=np.zeros_like(unit), where=unit > 0)
+    theta = np.minimum(theta, 1.0 / min(footprint.count, theta.size))
+    return unit * theta / max(1.0, theta.sum())
+
+
 def lower_bound(
-    instance: Instance, capacity_price: NDArray[np.float64], equity: list[NDArray[np.float64]]
+    instance: Instance,
+    capacity_price: NDArray[np.float64],
+    equity_prices: list[NDArray[np.float64]],
 ) -> float:
     """Return a lower bound on the optimum: valid for every price once these are made admissible."""
     u = np.where(np.isfinite(instance.capacity), np.maximum(capacity_price, 0.0), 0.0)
     marginal = instance.price + u
     bound = -float((u * np.where(u > 0, instance.capacity, 0.0)).sum())
-    for footprint, price in zip(instance.footprints, equity, strict=True):
-        unit = footprint.weight * footprint.sensitivity
-        theta = np.ones_like(unit)
-        if footprint.kind == "max":
-            theta = np.divide(np.maximum(price, 0.0), unit, out=np.zeros_like(unit), where=unit > 0)
-            theta /= max(1.0, theta.sum())
-        marginal = marginal + (unit * theta)[footprint.region] * footprint.values
-        bound += float((unit * theta * footprint.history).sum())
+    for footprint, given in zip(instance.footprints, equity_prices, strict=True):
+        price = admissible(footprint, np.maximum(given, 0.0))
+        marginal = marginal + price[footprint.region] * footprint.values
+        bound += float(price @ footprint.history)
+        if footprint.kind == "budget":
+            bound -= float((price * np.where(price > 0, footprint.limit, 0.0)).sum())
 
     best = np.full_like(instance.demand, np.inf)
     for delay in np.unique(instance.delay):

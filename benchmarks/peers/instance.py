@@ -26,18 +26,21 @@ WORLDS = {
     "world-1000": (1000, 200, 24, 168),
 }
 TRACES = {"10dc-full": "full", "10dc-partial": "partial"}
+EQUITY = ("max", "topmean", "budget")  # what the terms of the named problems, all `Max`, become
 
 
 @dataclass(frozen=True)
 class Footprint:
-    """One burden, priced by its weighted maximum or sum over regions."""
+    """One burden, priced by an equity function of its weighted totals, or limited by budgets."""
 
-    kind: str  # "max" or "sum"
-    weight: float  # mu, USD per unit
+    kind: str  # "max", "sum", "topmean" (the mean of the `count` largest) or "budget"
+    weight: float  # mu, USD per unit; 0 for a budget
     values: NDArray[np.float64]  # (T, I)
     region: NDArray[np.int64]  # (I,)
     history: NDArray[np.float64]  # (G,)
     sensitivity: NDArray[np.float64]  # (G,)
+    count: int  # regions in the mean; 1 for the others
+    limit: NDArray[np.float64]  # (G,) most that a budget allows of a total; infinite for the others
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,8 @@ class Instance:
         footprints = []
         for r in range(count):
             parts = {f.name: flat.pop(f"{r}:{f.name}") for f in fields(Footprint)}
-            parts |= {"kind": str(parts["kind"]), "weight": float(parts["weight"])}
+            scalars = {"kind": str, "weight": float, "count": int}
+            parts |= {name: read(parts[name]) for name, read in scalars.items()}
             footprints.append(Footprint(**parts))
         return cls(**flat, footprints=footprints)
 
@@ -125,16 +129,27 @@ class Instance:
         return smaller, lambda x: x[:, arc_to] * share[:, self.gateway]
 
 
-def make_problem(name: str, seed: int) -> equiload.Problem:
-    """Make a named problem with equiload's own readers and generator."""
+def make_problem(name: str, seed: int, equity: str = "max") -> equiload.Problem:
+    """Make a named problem with equiload's own readers and generator, with terms of one kind."""
     import equiload as el
 
     if name in TRACES:
-        return el.data.read_eglb(EGLB, connectivity=TRACES[name])
-    sites, gateways, arcs, slots = WORLDS[name]
-    return el.data.world(
-        sites=sites, gateways=gateways, slots=slots, seed=seed, arcs_per_gateway=arcs
-    )
+        problem = el.data.read_eglb(EGLB, connectivity=TRACES[name])
+    else:
+        sites, gateways, arcs, slots = WORLDS[name]
+        problem = el.data.world(
+            sites=sites, gateways=gateways, slots=slots, seed=seed, arcs_per_gateway=arcs
+        )
+    if equity == "max":
+        return problem
+    terms: dict[str, el.equity.Equity] = {}
+    fair = el.solve(problem, tol=1e-4) if equity == "budget" else None
+    for key, term in problem.equity.items():
+        if fair is None:
+            terms[key] = el.TopMean(term.weight, k=3)
+        else:  # a little above the least heaviest burden: tight, and surely feasible
+            terms[key] = el.Budget(1.01 * float(fair.footprints[key].max()))
+    return problem.replace(equity=terms)
 
 
 def to_instance(problem: equiload.Problem) -> Instance:
@@ -145,7 +160,13 @@ def to_instance(problem: equiload.Problem) -> Instance:
         raise ValueError("peers are compared on linear problems without shedding")
     shape = problem.price.shape
     network = problem.network
-    kinds = {el.Max: "max", el.Sum: "sum"}
+    kinds = {el.Max: "max", el.Sum: "sum", el.TopMean: "topmean", el.Budget: "budget"}
+
+    def limit(key: str, equity: el.equity.Equity) -> NDArray[np.float64]:
+        totals = problem.history[key].shape
+        given = equity.limit if isinstance(equity, el.Budget) else np.inf
+        return np.array(np.broadcast_to(given, totals), dtype=np.float64)
+
     return Instance(
         demand=np.array(problem.demand),
         capacity=np.array(np.broadcast_to(problem.capacity, shape)),
@@ -158,11 +179,13 @@ def to_instance(problem: equiload.Problem) -> Instance:
         footprints=[
             Footprint(
                 kind=kinds[type(equity)],
-                weight=float(equity.weight),
+                weight=0.0 if isinstance(equity, el.Budget) else float(equity.weight),
                 values=np.array(problem.footprints[key]),
                 region=problem.regions[key].astype(np.int64),
                 history=np.array(problem.history[key]),
                 sensitivity=np.array(problem.sensitivity[key]),
+                count=int(getattr(equity, "k", 1)),
+                limit=limit(key, equity),
             )
             for key, equity in problem.equity.items()
         ],
@@ -173,14 +196,19 @@ def to_problem(instance: Instance) -> equiload.Problem:
     """Rebuild equiload's problem from the arrays, as a user would: part of its build time."""
     import equiload as el
 
-    kinds = {"max": el.Max, "sum": el.Sum}
+    makers = {
+        "max": lambda f: el.Max(f.weight),
+        "sum": lambda f: el.Sum(f.weight),
+        "topmean": lambda f: el.TopMean(f.weight, f.count),
+        "budget": lambda f: el.Budget(f.limit),
+    }
     named = {str(r): footprint for r, footprint in enumerate(instance.footprints)}
     return el.Problem(
         demand=instance.demand,
         capacity=instance.capacity,
         price=instance.price,
         footprints={key: f.values for key, f in named.items()},
-        equity={key: kinds[f.kind](f.weight) for key, f in named.items()},
+        equity={key: makers[f.kind](f) for key, f in named.items()},
         regions={key: f.region for key, f in named.items()},
         history={key: f.history for key, f in named.items()},
         sensitivity={key: f.sensitivity for key, f in named.items()},

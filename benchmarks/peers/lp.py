@@ -2,10 +2,14 @@
 
 Two forms of the same program, because solvers differ in which one they solve faster:
 
-``arcs``   columns x[t, a] and one z per maximum; every x appears in the rows of its capacity and
+``arcs``   columns x[t, a] and those of the terms; every x appears in the rows of its capacity and
            of its region's burden. Fewer rows and columns, dense burden rows.
 ``sites``  columns y[t, i] as well, tied by y = sum k x; capacity is a bound on y and burdens are
            sums over y. More rows, fewer entries.
+
+A term has a row per region, of its burden: below a column z for the maximum; below z and an excess
+of its own for the mean of the k largest, min over z of z + sum max(0, burden - z) / k; below its
+limit for a budget.
 """
 
 from __future__ import annotations
@@ -56,21 +60,28 @@ def build(instance: Instance, form: str) -> LinearProgram:
     arc_cost = np.broadcast_to(instance.cost, usable.shape)[usable]
     columns = cell.size
 
-    # What a MWh at a cell costs (sums are prices) and what it adds to every maximum's rows.
+    # What a MWh at a cell costs (sums are prices), and the rows and columns of every other term.
     price = instance.price.ravel().copy()
     offset = 0.0
-    burdens = []  # (first row, row of each cell, value of each cell)
+    burdens = []  # (row of each cell, value of each cell)
+    ends = []  # right-hand sides
+    above = []  # (rows, cost) of every column that lies above the burdens
     rows = 0
-    peaks = []  # (rows, right-hand sides, weight) of every maximum
     for f in instance.footprints:
-        scaled = (f.sensitivity[f.region] * f.values).ravel()
+        scale = np.ones(f.history.size) if f.kind == "budget" else f.sensitivity
+        scaled = (scale[f.region] * f.values).ravel()
         if f.kind == "sum":
             price += f.weight * scaled
             offset += f.weight * float(f.sensitivity @ f.history)
             continue
-        burdens.append((rows + np.tile(f.region, slots), scaled))
-        peaks.append((rows + np.arange(f.history.size), -f.sensitivity * f.history, f.weight))
+        own = rows + np.arange(f.history.size)
         rows += f.history.size
+        burdens.append((own[np.tile(f.region, slots)], scaled))
+        ends.append((f.limit if f.kind == "budget" else 0.0) - scale * f.history)
+        if f.kind != "budget":
+            above.append((own, f.weight))
+        if f.kind == "topmean":
+            above += [(row, f.weight / min(f.count, own.size)) for row in own[:, None]]
 
     def entries(row: NDArray, column: NDArray, value: NDArray, shape: tuple[int, int]):
         return sparse.coo_array((value, (row, column)), shape=shape)
@@ -82,11 +93,11 @@ def build(instance: Instance, form: str) -> LinearProgram:
     burden = sparse.coo_array((rows, cells))
     for row, value in burdens:
         burden = burden + entries(row, every, value, (rows, cells))
-    peak = sparse.coo_array((rows, len(peaks)))
-    for r, (row, _, _) in enumerate(peaks):
+    peak = sparse.coo_array((rows, len(above)))
+    for r, (row, _) in enumerate(above):
         peak = peak - entries(row, np.full(row.size, r), np.ones(row.size), peak.shape)
-    carried = np.concatenate([right for _, right, _ in peaks]) if peaks else np.empty(0)
-    weight = np.array([mu for _, _, mu in peaks])
+    room = np.concatenate(ends) if ends else np.empty(0)
+    weight = np.array([cost for _, cost in above])
 
     demand = instance.demand.ravel()
     capacity = instance.capacity.ravel()
@@ -95,24 +106,26 @@ def build(instance: Instance, form: str) -> LinearProgram:
         matrix = [[serve, None, None], [draw, -sparse.eye_array(cells), None], [None, burden, peak]]
         blocks = [arc_cost, price, weight]
         low = [demand, np.zeros(cells), free]
-        high = [demand, np.zeros(cells), carried]
+        high = [demand, np.zeros(cells), room]
         upper = [np.full(columns, np.inf), capacity, np.full(weight.size, np.inf)]
     else:
         bounded = np.isfinite(capacity)
         matrix = [[serve, None], [draw.tocsr()[bounded], None], [burden @ draw, peak]]
         blocks = [arc_cost + energy * price[cell], weight]
         low = [demand, np.full(np.count_nonzero(bounded), -np.inf), free]
-        high = [demand, capacity[bounded], carried]
+        high = [demand, capacity[bounded], room]
         upper = [np.full(columns + weight.size, np.inf)]
-    if not rows:  # no maximum: no such rows, no such columns
-        matrix = [line[:-1] for line in matrix[:-1]]
+    if not above:  # sums and budgets need no columns
+        matrix = [line[:-1] for line in matrix]
+    if not rows:
+        matrix = matrix[:-1]
     cost = np.concatenate(blocks)
     return LinearProgram(
         cost=cost,
         matrix=sparse.csc_array(sparse.block_array(matrix, format="csc")),
         row_low=np.concatenate(low),
         row_high=np.concatenate(high),
-        low=np.zeros(cost.size),  # a maximum of burdens is never negative either
+        low=np.zeros(cost.size),  # burdens are never negative, nor need columns above them be
         high=np.concatenate(upper),
         offset=offset,
         usable=usable,
