@@ -3,6 +3,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
+#include <limits>
+#include <memory>
 #include <numeric>
 #include <stdexcept>
 #include <vector>
@@ -16,9 +19,17 @@ namespace {
 
 using Values = std::vector<double>;
 
-std::unique_ptr<EquityFunction> function(EquityKind kind, double weight) {
+std::unique_ptr<EquityFunction> function(EquityKind kind, double weight, double parameter = 0) {
     Footprint footprint;
-    footprint.kind = kind, footprint.weight = weight;
+    footprint.kind = kind, footprint.weight = weight, footprint.parameter = parameter;
+    return make_equity(footprint);
+}
+
+std::unique_ptr<EquityFunction> budget(const Values& limit) {
+    const Values none(limit.size(), 0.0), ones(limit.size(), 1.0);
+    Footprint footprint;
+    footprint.kind = EquityKind::budget;
+    footprint.limit = limit, footprint.history = none, footprint.sensitivity = ones;
     return make_equity(footprint);
 }
 
@@ -94,6 +105,198 @@ TEST_CASE("sum: its dual set is one point") {
     Values pi(3, 9.0);
     total->maximise(Values{1.0, 2.0, 4.0}, Values(3, 1.0), Values(3, 1.0), pi);
     CHECK(pi == Values(3, 2.0));
+}
+
+double dot(const Values& a, const Values& b) {
+    return std::inner_product(a.begin(), a.end(), b.begin(), 0.0);
+}
+
+double norm(const Values& z, double q) {
+    double total = 0;
+    for (double value : z) total += std::pow(value, q);
+    return std::pow(total, 1 / q);
+}
+
+// An equity function with everything that a test needs to know of its dual set.
+struct Subject {
+    EquityKind kind;
+    double parameter;
+    std::size_t regions;
+    double weight = 12.0;
+    Values limit = {};
+
+    std::unique_ptr<EquityFunction> make() const {
+        return kind == EquityKind::budget ? budget(limit) : function(kind, weight, parameter);
+    }
+
+    double chosen() const { return std::min(parameter, static_cast<double>(regions)); }  // of the k largest
+
+    double value(Values z) const {
+        if (kind == EquityKind::norm) return weight * norm(z, parameter);
+        if (kind == EquityKind::budget) {
+            for (std::size_t g = 0; g < regions; ++g)
+                if (z[g] > limit[g]) return infinity;
+            return 0;
+        }
+        std::sort(z.begin(), z.end(), std::greater<>());
+        z.resize(static_cast<std::size_t>(chosen()));
+        return weight * sum(z) / chosen();
+    }
+
+    // Any point of the dual set: a mean of a few corners, or a direction of any length that fits.
+    Values any(Random& random) const {
+        Values pi = uniforms(random, regions, 0.0, weight);
+        if (kind == EquityKind::norm) {
+            const double share = uniform(random, 0.0, 1.0) * weight / norm(pi, parameter / (parameter - 1));
+            for (double& p : pi) p *= share;
+        }
+        if (kind != EquityKind::topmean) return pi;
+        std::fill(pi.begin(), pi.end(), 0.0);
+        std::vector<std::size_t> order(regions);
+        std::iota(order.begin(), order.end(), std::size_t{0});
+        for (int corner = 0; corner < 4; ++corner) {
+            std::shuffle(order.begin(), order.end(), random);
+            for (std::size_t n = 0; n < static_cast<std::size_t>(chosen()); ++n)
+                pi[order[n]] += weight / chosen() / 4;
+        }
+        return pi;
+    }
+
+    bool has(const Values& pi) const {
+        const double most = weight * (1 + 1e-12);
+        if (*std::min_element(pi.begin(), pi.end()) < 0) return false;
+        if (kind == EquityKind::norm) return norm(pi, parameter / (parameter - 1)) <= most;
+        if (kind == EquityKind::budget) return true;
+        return sum(pi) <= most && *std::max_element(pi.begin(), pi.end()) <= most / chosen();
+    }
+};
+
+std::vector<Subject> subjects(Random& random) {
+    std::vector<Subject> all;
+    for (std::size_t regions : {1, 2, 5, 40}) {
+        for (double k : {1.0, 2.0, 3.0, 7.0}) all.push_back({EquityKind::topmean, k, regions});
+        for (double q : {1.1, 1.5, 2.0, 3.0, 16.0}) all.push_back({EquityKind::norm, q, regions});
+        Subject limited{EquityKind::budget, 0.0, regions};
+        limited.limit = uniforms(random, regions, 0.5, 2.0);
+        limited.limit.back() = infinity;
+        all.push_back(limited);
+    }
+    return all;
+}
+
+TEST_CASE("topmean, norm, budget: values by definition") {
+    CHECK(function(EquityKind::topmean, 2.0, 3.0)->value(Values{1, 9, 4, 2}) == doctest::Approx(10.0));
+    CHECK(function(EquityKind::topmean, 2.0, 9.0)->value(Values{1, 2, 3}) == doctest::Approx(4.0));
+    CHECK(function(EquityKind::norm, 2.0, 2.0)->value(Values{3, 0, 4}) == doctest::Approx(10.0));
+    CHECK(function(EquityKind::norm, 2.0, 300.0)->value(Values{1e300, 1e300}) < 2.01e300);
+    CHECK(function(EquityKind::norm, 2.0, 2.0)->value(Values{0, 0}) == 0.0);
+    CHECK(budget({1.0, infinity})->value(Values{1.0, 1e30}) == 0.0);
+    CHECK(budget({1.0, infinity})->value(Values{1.1, 0.0}) == infinity);
+    CHECK(budget({1.0, infinity})->conjugate(Values{3.0, 0.0}) == 3.0);
+    Random random(11);
+    for (const Subject& subject : subjects(random))
+        for (int trial = 0; trial < 20; ++trial) {
+            const Values z = uniforms(random, subject.regions, 0.0, 2.0);
+            const double expected = subject.value(z), found = subject.make()->value(z);
+            if (expected == infinity)
+                CHECK(found == infinity);
+            else
+                CHECK(found == doctest::Approx(expected).epsilon(1e-12));
+        }
+}
+
+TEST_CASE("topmean, norm, budget: <pi, z> <= value + conjugate, and equal at the maximiser") {
+    Random random(12);
+    for (const Subject& subject : subjects(random)) {
+        CAPTURE(subject.kind);
+        CAPTURE(subject.parameter);
+        CAPTURE(subject.regions);
+        const auto equity = subject.make();
+        Values pi(subject.regions);
+        equity->start(pi);
+        CHECK(subject.has(pi));
+        for (int trial = 0; trial < 20; ++trial) {
+            Values z = uniforms(random, subject.regions, 0.0, 2.0);
+            if (subject.kind == EquityKind::budget)  // a burden within its budget
+                for (std::size_t g = 0; g < z.size(); ++g) z[g] *= std::min(0.5, subject.limit[g] / 2);
+            const double value = equity->value(z);
+            pi = subject.any(random);
+            REQUIRE(subject.has(pi));
+            CHECK(dot(pi, z) <= value + equity->conjugate(pi) + 1e-9);
+            // With hardly any curvature the maximiser is a subgradient.
+            equity->maximise(z, Values(z.size(), 1e-9), Values(z.size(), 0.0), pi);
+            CHECK(subject.has(pi));
+            CHECK(dot(pi, z) - equity->conjugate(pi) == doctest::Approx(value).epsilon(1e-6));
+        }
+    }
+}
+
+TEST_CASE("topmean, norm, budget: no way leads up from the maximiser within the dual set") {
+    Random random(13);
+    for (const Subject& subject : subjects(random)) {
+        CAPTURE(subject.kind);
+        CAPTURE(subject.parameter);
+        CAPTURE(subject.regions);
+        const auto equity = subject.make();
+        for (int trial = 0; trial < 10; ++trial) {
+            const double spread = trial % 3 == 0 ? 1e3 : 1.0;
+            const Values z = uniforms(random, subject.regions, 0.0, spread);
+            const Values curvature = uniforms(random, subject.regions, 1e-2, 2.0);
+            const Values centre = uniforms(random, subject.regions, 0.0, subject.weight);
+            Values pi(subject.regions);
+            equity->maximise(z, curvature, centre, pi);
+            REQUIRE(subject.has(pi));
+            const auto aim = [&](const Values& at) {
+                return model(z, curvature, centre, at) - equity->conjugate(at);
+            };
+            const double best = aim(pi);
+            for (int other = 0; other < 20; ++other) {
+                const Values point = subject.any(random);
+                for (double share : {1.0, 0.1, 1e-3}) {
+                    Values between(pi);
+                    for (std::size_t g = 0; g < pi.size(); ++g) between[g] += share * (point[g] - pi[g]);
+                    CHECK(aim(between) <= best + 1e-9 * (1 + std::abs(best)));
+                }
+            }
+        }
+    }
+}
+
+TEST_CASE("topmean, norm, budget: the projection is the nearest point of the dual set") {
+    Random random(14);
+    for (const Subject& subject : subjects(random)) {
+        CAPTURE(subject.kind);
+        CAPTURE(subject.parameter);
+        CAPTURE(subject.regions);
+        const auto equity = subject.make();
+        for (int trial = 0; trial < 10; ++trial) {
+            const Values from = uniforms(random, subject.regions, -subject.weight, 2 * subject.weight);
+            Values nearest(from);
+            equity->project(nearest);
+            REQUIRE(subject.has(nearest));
+            for (int other = 0; other < 20; ++other) {  // <from - nearest, point - nearest> <= 0
+                const Values point = subject.any(random);
+                double angle = 0;
+                for (std::size_t g = 0; g < from.size(); ++g)
+                    angle += (from[g] - nearest[g]) * (point[g] - nearest[g]);
+                CHECK(angle <= 1e-8);
+            }
+            Values again(nearest);
+            equity->project(again);
+            for (std::size_t g = 0; g < from.size(); ++g)
+                CHECK(again[g] == doctest::Approx(nearest[g]).epsilon(1e-9).scale(subject.weight));
+        }
+    }
+}
+
+TEST_CASE("a budget keeps a reserve of its room when it is aimed at") {
+    const auto limited = budget({4.0, infinity});
+    Values pi(2);
+    limited->maximise(Values{4.0, 9.0}, Values(2, 1.0), Values(2, 0.0), pi);
+    CHECK(pi == Values{0.0, 0.0});
+    limited->keep_reserve(0.25);  // aims at 3
+    limited->maximise(Values{4.0, 9.0}, Values(2, 1.0), Values(2, 0.0), pi);
+    CHECK(pi == Values{1.0, 0.0});
 }
 
 TEST_CASE("a footprint without equity has no function") {
