@@ -9,6 +9,8 @@ namespace equiload {
 
 namespace {
 
+constexpr double infinity = std::numeric_limits<double>::infinity();
+
 // Where a slot fills its sites exactly, no interior exists and u has no bound: a little more capacity makes
 // both, and costs a small part of the tolerance, which the repair moves elsewhere. With less than 1e-8 the
 // rounding of such a slot's loads stops the primal steps; the smallest is what the certificate forgives.
@@ -59,9 +61,12 @@ double step_to_zero(double value, double change) { return change < 0 ? -value / 
 
 bool barrier_applies(const Problem& problem) {
     if (problem.max_delay() > 0) return false;
-    for (const Footprint& f : problem.footprints)
-        if (f.kind != EquityKind::none && f.kind != EquityKind::max && f.kind != EquityKind::sum)
-            return false;
+    for (const Footprint& f : problem.footprints) {
+        if (f.kind == EquityKind::norm) return false;
+        if (f.kind != EquityKind::budget) continue;
+        for (std::size_t g = 0; g < f.regions(); ++g)  // a budget that is spent leaves no interior
+            if (!(f.limit[g] > f.history[g] * (1 + 1e-6))) return false;
+    }
     const double gateways = static_cast<double>(problem.gateways), slots = static_cast<double>(problem.slots);
     const double factor_bytes = slots * gateways * gateways / 2 * 8;
     return gateways <= 512 && factor_bytes < 1e9;
@@ -91,14 +96,21 @@ Barrier::Barrier(const Problem& problem, const EquityProx& equity, const Barrier
     std::size_t unknowns = 0;
     for (std::size_t r = 0; r < equity.footprints(); ++r) {
         const Footprint& footprint = problem.footprints[equity.footprint(r)];
-        if (footprint.kind != EquityKind::max) continue;
+        const std::size_t regions = footprint.regions();
+        const bool mean = footprint.kind == EquityKind::topmean;
+        // Sums, and means of all regions, have one price for good.
+        if (footprint.kind == EquityKind::sum) continue;
+        if (mean && footprint.parameter >= static_cast<double>(regions)) continue;
         terms_.push_back({r, &footprint, unknowns});
-        unknowns += footprint.regions();
+        unknowns += regions;
+        most_.resize(unknowns, mean ? footprint.weight / footprint.parameter : infinity);
+        pairs_ += static_cast<double>(mean ? 2 * regions : regions);
     }
-    for (std::vector<double>* values : {&pi_, &e_, &dpi_, &de_, &target_, &burden_, &jacobi_})
+    for (std::vector<double>* values :
+         {&pi_, &e_, &a_, &dpi_, &de_, &da_, &target_, &target_a_, &burden_, &ceiling_, &jacobi_})
         values->assign(unknowns, 0.0);
+    set_ceilings(tol);
 
-    pairs_ = static_cast<double>(unknowns);
     for (std::size_t t = 0; t < problem.slots; ++t) {
         for (std::size_t a = 0; a < problem.arcs; ++a)
             if (problem.demand.row(t)[static_cast<std::size_t>(problem.arc_gateway[a])] > 0) ++pairs_;
@@ -166,20 +178,67 @@ double Barrier::first_money() const {
 
 void Barrier::start() {
     const double money = first_money();
-    for (const Term& term : terms_)
-        for (std::size_t g = 0; g < term.data->regions(); ++g)
-            pi_[term.first + g] = term.data->weight / static_cast<double>(term.data->regions());
+    for (const Term& term : terms_) {
+        const double first = term.budget() ? money / mean_footprint(term)
+                                           : term.data->weight / static_cast<double>(term.data->regions());
+        for (std::size_t n = term.first; n < term.end(); ++n) pi_[n] = first;
+    }
     const std::vector<double> lambda = site_prices(pi_, true);
     blocks_.each_block([&](int block, int) { kernels_.start(model_, in_, block, lambda.data(), money); });
     measure();
     for (Term& term : terms_) {
-        const std::size_t regions = term.data->regions();
         const auto from = burden_.begin() + static_cast<std::ptrdiff_t>(term.first);
-        const double largest = *std::max_element(from, from + static_cast<std::ptrdiff_t>(regions));
-        term.level = 1.1 * largest + 1e-9;
-        for (std::size_t n = term.first; n < term.first + regions; ++n) e_[n] = term.level - burden_[n];
+        const double largest =
+            *std::max_element(from, from + static_cast<std::ptrdiff_t>(term.data->regions()));
+        if (!term.budget()) term.level = 1.1 * largest + 1e-9;
+        for (std::size_t n = term.first; n < term.end(); ++n) {
+            e_[n] = std::max(term.level + ceiling_[n] - burden_[n], 0.1 * ceiling_[n]);
+            if (most_[n] < infinity) a_[n] = e_[n] * pi_[n] / (most_[n] - pi_[n]);
+        }
     }
-    complementarity_ += dot(e_, pi_);
+    complementarity_ += equity_pairs({0.0, 0.0});
+}
+
+// Budgets end a little lower, so that the iterates keep them; where there is none, out of reach.
+void Barrier::set_ceilings(double tol) {
+    const Problem& p = blocks_.problem;
+    for (const Term& term : terms_) {
+        if (!term.budget()) continue;
+        std::vector<double> most(term.data->regions(), 0.0);  // burden of all sites at work on all demand
+        for (std::size_t t = 0; t < p.slots; ++t) {
+            const double work = std::accumulate(p.demand.row(t), p.demand.row(t) + p.gateways, 0.0);
+            for (std::size_t i = 0; i < p.sites; ++i)
+                most[static_cast<std::size_t>(term.data->region[i])] += work * term.data->values.row(t)[i];
+        }
+        const double energy = *std::max_element(p.arc_energy.begin(), p.arc_energy.end());
+        for (std::size_t g = 0; g < most.size(); ++g) {
+            const double limit = term.data->limit[g], history = term.data->history[g];
+            ceiling_[term.first + g] = term.data->sensitivity[g] *
+                                       (std::isinf(limit) ? history + 2 * energy * most[g] + 1
+                                                          : history + (limit - history) * (1 - 0.03 * tol));
+        }
+    }
+}
+
+double Barrier::mean_footprint(const Term& term) const {
+    const Problem& p = blocks_.problem;
+    double sum = 0;
+    for (std::size_t t = 0; t < p.slots; ++t)
+        for (std::size_t i = 0; i < p.sites; ++i)
+            sum += term.data->values.row(t)[i] *
+                   term.data->sensitivity[static_cast<std::size_t>(term.data->region[i])];
+    return sum > 0 ? sum / static_cast<double>(p.slots * p.sites) : 1.0;
+}
+
+// What the equity rows add to the complementarity after a step.
+double Barrier::equity_pairs(Step step) const {
+    double sum = 0;
+    for (std::size_t n = 0; n < pi_.size(); ++n) {
+        const double pi = pi_[n] + step.dual * dpi_[n];
+        sum += (e_[n] + step.primal * de_[n]) * pi;
+        if (most_[n] < infinity) sum += (a_[n] + step.primal * da_[n]) * (most_[n] - pi);
+    }
+    return sum;
 }
 
 // Loads, prices, burdens and complementarity at the present point.
@@ -193,7 +252,7 @@ void Barrier::measure() {
     for (const Term& term : terms_)
         for (std::size_t g = 0; g < term.data->regions(); ++g)
             burden_[term.first + g] += term.data->sensitivity[g] * term.data->history[g];
-    complementarity_ = std::accumulate(sums.begin(), sums.end(), 0.0) + dot(e_, pi_);
+    complementarity_ = std::accumulate(sums.begin(), sums.end(), 0.0) + equity_pairs({0.0, 0.0});
 }
 
 void Barrier::factor() {
@@ -202,6 +261,7 @@ void Barrier::factor() {
     build_preconditioner();
     level_columns_.clear();
     for (const Term& term : terms_) {
+        if (term.budget()) continue;
         std::vector<double> ones(pi_.size(), 0.0);
         std::fill_n(ones.begin() + static_cast<std::ptrdiff_t>(term.first), term.data->regions(), 1.0);
         level_columns_.push_back(solve_prices(ones));
@@ -223,8 +283,8 @@ void Barrier::build_preconditioner() {
     std::iota(dense_.begin(), dense_.end(), std::size_t{0});
     std::vector<double> weight(pi_.size());
     for (std::size_t n = 0; n < pi_.size(); ++n) {
-        weight[n] = jacobi_[n] * pi_[n] / e_[n];  // the coupled part over the uncoupled
-        jacobi_[n] += e_[n] / pi_[n];
+        weight[n] = jacobi_[n] / give(n);  // the coupled part over the uncoupled
+        jacobi_[n] += give(n);
     }
     std::stable_sort(dense_.begin(), dense_.end(),
                      [&](std::size_t a, std::size_t b) { return weight[a] > weight[b]; });
@@ -273,7 +333,7 @@ void Barrier::add_dense_matrix() {
                     if (c != d)
                         dense_factor_[static_cast<std::size_t>(to) * n + static_cast<std::size_t>(at)] += sum;
                 }
-    for (std::size_t k = 0; k < n; ++k) dense_factor_[k * n + k] += e_[dense_[k]] / pi_[dense_[k]];
+    for (std::size_t k = 0; k < n; ++k) dense_factor_[k * n + k] += give(dense_[k]);
     scalar_cholesky(dense_factor_, n);
 }
 
@@ -286,13 +346,13 @@ std::vector<double> Barrier::precondition(const std::vector<double>& residual) c
     return value;
 }
 
-// (w F K F' w + diag(e / pi)) dpi
+// (w F K F' w + diag(give)) dpi
 std::vector<double> Barrier::apply(const std::vector<double>& dpi) const {
     const std::vector<double> dlambda = site_prices(dpi, false);
     std::vector<double> value = weighted(sums_.over_blocks([&](int block, double* totals, int member) {
         kernels_.response(model_, in_, block, dlambda.data(), totals, scratch(member));
     }));
-    for (std::size_t n = 0; n < dpi.size(); ++n) value[n] += e_[n] / pi_[n] * dpi[n];
+    for (std::size_t n = 0; n < dpi.size(); ++n) value[n] += give(n) * dpi[n];
     return value;
 }
 
@@ -317,27 +377,34 @@ std::vector<double> Barrier::solve_prices(const std::vector<double>& rhs) const 
 
 void Barrier::set_targets(bool corrector, double mu) {
     blocks_.each_block([&](int block, int) { kernels_.targets(model_, in_, block, corrector, mu); });
-    for (std::size_t n = 0; n < pi_.size(); ++n)
+    for (std::size_t n = 0; n < pi_.size(); ++n) {
         target_[n] = -e_[n] + (corrector ? (mu - de_[n] * dpi_[n]) / pi_[n] : 0.0);
+        if (most_[n] < infinity)
+            target_a_[n] = -a_[n] + (corrector ? (mu + da_[n] * dpi_[n]) / (most_[n] - pi_[n]) : 0.0);
+    }
 }
 
-// dpi and dlevel from  C dpi + dlevel = base - row error + target,  sum dpi = weight - sum pi.
+// dpi and dlevel from  C dpi + dlevel = base - row error + target,  sum dpi = weight - sum pi (no level and
+// no sum for budgets).
 void Barrier::price_directions(const std::vector<double>& base) {
     std::vector<double> rhs(pi_.size());
     for (const Term& term : terms_)
-        for (std::size_t n = term.first; n < term.first + term.data->regions(); ++n)
-            rhs[n] = base[n] - row_error(term, n) + target_[n];
+        for (std::size_t n = term.first; n < term.end(); ++n)
+            rhs[n] = base[n] - row_error(term, n) + target_[n] - target_a_[n];
     dpi_ = solve_prices(rhs);
-    const std::size_t count = terms_.size();
+    std::vector<Term*> level;
+    for (Term& term : terms_)
+        if (!term.budget()) level.push_back(&term);
+    const std::size_t count = level.size();
     std::vector<double> matrix(count * count), levels(count);
     const auto term_sum = [&](const Term& term, const std::vector<double>& values) {
-        const auto from = values.begin() + static_cast<std::ptrdiff_t>(term.first);
-        return std::accumulate(from, from + static_cast<std::ptrdiff_t>(term.data->regions()), 0.0);
+        return std::accumulate(values.begin() + static_cast<std::ptrdiff_t>(term.first),
+                               values.begin() + static_cast<std::ptrdiff_t>(term.end()), 0.0);
     };
     for (std::size_t k = 0; k < count; ++k) {
-        levels[k] = term_sum(terms_[k], dpi_) - (terms_[k].data->weight - term_sum(terms_[k], pi_));
+        levels[k] = term_sum(*level[k], dpi_) - (level[k]->data->weight - term_sum(*level[k], pi_));
         for (std::size_t l = 0; l < count; ++l)
-            matrix[k * count + l] = term_sum(terms_[k], level_columns_[l]);
+            matrix[k * count + l] = term_sum(*level[k], level_columns_[l]);
     }
     for (std::size_t k = 0; k < count; ++k)  // inexact solves leave it slightly unsymmetric
         for (std::size_t l = 0; l < k; ++l)
@@ -346,9 +413,11 @@ void Barrier::price_directions(const std::vector<double>& base) {
     scalar_cholesky(matrix, count);
     scalar_solve(matrix, count, levels);
     for (std::size_t k = 0; k < count; ++k) {
-        terms_[k].dlevel = levels[k];
+        level[k]->dlevel = levels[k];
         for (std::size_t n = 0; n < dpi_.size(); ++n) dpi_[n] -= level_columns_[k][n] * levels[k];
     }
+    for (std::size_t n = 0; n < pi_.size(); ++n)
+        if (most_[n] < infinity) da_[n] = target_a_[n] + a_[n] / (most_[n] - pi_[n]) * dpi_[n];
 }
 
 // The Newton direction for the present targets. The price system is solved only roughly: e takes up the
@@ -373,10 +442,13 @@ Barrier::Step Barrier::direction() {
         step = std::min(step, steps[k]);
     }
     for (const Term& term : terms_)
-        for (std::size_t n = term.first; n < term.first + term.data->regions(); ++n) {
-            de_[n] = row_error(term, n) - change[n] + term.dlevel;
+        for (std::size_t n = term.first; n < term.end(); ++n) {
+            de_[n] = row_error(term, n) - change[n] + term.dlevel + da_[n];
             longest.primal = std::min(longest.primal, step_to_zero(e_[n], de_[n]));
             longest.dual = std::min(longest.dual, step_to_zero(pi_[n], dpi_[n]));
+            if (most_[n] == infinity) continue;
+            longest.primal = std::min(longest.primal, step_to_zero(a_[n], da_[n]));
+            longest.dual = std::min(longest.dual, step_to_zero(most_[n] - pi_[n], -dpi_[n]));
         }
     Step step{std::min(1.0, boundary * longest.primal), std::min(1.0, boundary * longest.dual)};
     if (model_.quadratic) step.primal = step.dual = std::min(step.primal, step.dual);
@@ -384,24 +456,22 @@ Barrier::Step Barrier::direction() {
 }
 
 double Barrier::predicted(Step step) const {
-    double sum = sum_blocks([&](int block, double* lanes) {
-        kernels_.predict(model_, in_, block, step.primal, step.dual, lanes);
-    });
-    for (std::size_t n = 0; n < pi_.size(); ++n)
-        sum += (e_[n] + step.primal * de_[n]) * (pi_[n] + step.dual * dpi_[n]);
-    return sum;
+    return equity_pairs(step) + sum_blocks([&](int block, double* lanes) {
+               kernels_.predict(model_, in_, block, step.primal, step.dual, lanes);
+           });
 }
 
 void Barrier::move(Step step) {
     blocks_.each_block([&](int block, int) { kernels_.move(model_, in_, block, step.primal, step.dual); });
     for (std::size_t n = 0; n < pi_.size(); ++n) {
         e_[n] += step.primal * de_[n];
+        a_[n] += step.primal * da_[n];
         pi_[n] += step.dual * dpi_[n];
     }
     for (Term& term : terms_) term.level += step.primal * term.dlevel;
 }
 
-// The present point in the terms of the certificate; pi exactly on its simplex.
+// The present point in the terms of the certificate; pi exactly in its dual set.
 void Barrier::candidate(std::vector<double>& x, Prices& prices) const {
     const Problem& p = blocks_.problem;
     x.resize(p.slots * p.arcs);
@@ -412,10 +482,14 @@ void Barrier::candidate(std::vector<double>& x, Prices& prices) const {
     prices.equity = equity_.region_prices();
     for (const Term& term : terms_) {
         std::vector<double>& lambda = prices.equity[equity_.footprint(term.r)];
-        double sum = 0;
-        for (std::size_t g = 0; g < lambda.size(); ++g) sum += pi_[term.first + g];
-        for (std::size_t g = 0; g < lambda.size(); ++g)
-            lambda[g] = term.data->sensitivity[g] * pi_[term.first + g] * (term.data->weight / sum);
+        const auto from = pi_.begin() + static_cast<std::ptrdiff_t>(term.first);
+        const double sum = std::accumulate(from, from + static_cast<std::ptrdiff_t>(lambda.size()), 0.0);
+        const double share = term.budget() ? 1.0 : term.data->weight / sum;
+        for (std::size_t g = 0; g < lambda.size(); ++g) {
+            const std::size_t n = term.first + g;
+            const bool unlimited = term.budget() && std::isinf(term.data->limit[g]);
+            lambda[g] = unlimited ? 0.0 : term.data->sensitivity[g] * std::min(pi_[n] * share, most_[n]);
+        }
     }
 }
 
@@ -475,6 +549,7 @@ std::optional<Status> Barrier::run(Examiner& examiner, const Criteria& criteria,
             examine();
             report(false);
         }
+        if (!examiner.ray.empty()) return Status::infeasible;
         if (const auto status = termination(criteria, now)) return status;
         if (last || stop) return Status::feasible;
         if (stuck) return std::nullopt;

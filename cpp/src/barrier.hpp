@@ -31,13 +31,17 @@ class Barrier {
                               Statistics& now);
 
  private:
-    // A footprint with minimax equity: rows  w (h + F y) + e = level  of its regions, and  sum pi = weight.
+    // A footprint with rows  w (h + F y) + e = level + a + ceiling  of its regions. Minimax: a = ceiling = 0
+    // and sum pi = weight. The mean of the k largest: also  pi <= weight / k,  whose multipliers are a. A
+    // budget: level = a = 0, and the limit is the ceiling.
     struct Term {
         std::size_t r;  // among the footprints with a price
         const Footprint* data;
         std::size_t first;  // of its unknowns, one a region
         double level = 0, dlevel = 0;
 
+        bool budget() const { return data->kind == EquityKind::budget; }
+        std::size_t end() const { return first + data->regions(); }
         std::size_t unknown(std::size_t site) const {
             return first + static_cast<std::size_t>(data->region[site]);
         }
@@ -48,6 +52,9 @@ class Barrier {
 
     void start();
     double first_money() const;
+    double mean_footprint(const Term& term) const;
+    void set_ceilings(double tol);
+    double equity_pairs(Step step) const;
     void measure();
     void factor();
     void build_preconditioner();
@@ -61,7 +68,14 @@ class Barrier {
     double predicted(Step step) const;
     void move(Step step);
 
-    double row_error(const Term& term, std::size_t n) const { return term.level - burden_[n] - e_[n]; }
+    double row_error(const Term& term, std::size_t n) const {
+        return term.level + a_[n] + ceiling_[n] - burden_[n] - e_[n];
+    }
+    // By how much a row gives way to its price: e/pi + a/(most - pi).
+    double give(std::size_t n) const {
+        const double own = e_[n] / pi_[n];
+        return a_[n] > 0 ? own + a_[n] / (most_[n] - pi_[n]) : own;
+    }
     std::vector<double> site_prices(const std::vector<double>& pi, bool with_sums) const;
     std::vector<double> weighted(const std::vector<double>& site_totals) const;
     void candidate(std::vector<double>& x, Prices& prices) const;
@@ -80,12 +94,13 @@ class Barrier {
     mutable SiteSums sums_;
     std::vector<Term> terms_;
     // One entry an unknown, that is a term's region:
-    std::vector<double> pi_, e_, dpi_, de_, target_, burden_;  // burden: w (h + F y)
-    std::vector<double> jacobi_;                               // diagonal of the price system
-    std::vector<std::size_t> dense_;                           // unknowns that the preconditioner couples
-    std::vector<double> dense_factor_;                         // their Cholesky factor, row-major
-    std::vector<std::vector<double>> level_columns_;           // price system \ ones of each term
-    double complementarity_ = 0, pairs_ = 1;
+    std::vector<double> pi_, e_, a_, dpi_, de_, da_, target_, target_a_;
+    std::vector<double> burden_, ceiling_, most_;     // burden: w (h + F y); most: of pi
+    std::vector<double> jacobi_;                      // diagonal of the price system
+    std::vector<std::size_t> dense_;                  // unknowns that the preconditioner couples
+    std::vector<double> dense_factor_;                // their Cholesky factor, row-major
+    std::vector<std::vector<double>> level_columns_;  // price system \ ones of each term
+    double complementarity_ = 0, pairs_ = 0;
 };
 
 }  // namespace equiload

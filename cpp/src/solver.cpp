@@ -267,8 +267,8 @@ class Solve {
             throw std::invalid_argument("method: barrier takes no delayed arcs and at most 512 gateways");
         }
         const Incumbent& best = examiner_.best;
-        return settings_.method == "auto" && barrier_applies(reduced_) && std::isfinite(best.objective) &&
-               !(relative_gap(best.objective, best.lower_bound) <= settings_.tol);
+        return settings_.method == "auto" && barrier_applies(reduced_) &&
+               (std::isfinite(best.objective) || !equity_.bounded()) && !(relative_gap(best.objective, best.lower_bound) <= settings_.tol);
     }
 
     std::optional<Status> run_barrier(const Criteria& criteria, Watch& watch, Statistics& now,
