@@ -88,29 +88,42 @@ def test_top_means_lie_between_mean_and_maximum(trace, fairest):
     assert objectives[0] > objectives[1] > objectives[2]
 
 
-def test_waiting_helps(trace):
-    """A fifth of the work may wait: what energy and burdens cost together falls."""
-    week = slice(0, 72)
-    batch, web = 0.2 * trace.demand[week], 0.8 * trace.demand[week]
+def with_waiting(trace: el.Problem, slots: int) -> el.Problem:
+    """A fifth of the work of four days may wait up to so many slots."""
+    days = slice(0, 96)
     pairs = np.indices((20, 10)).reshape(2, -1)
-    rigid = el.Network.from_arcs(*pairs, gateways=20, sites=10)
-    problem = el.Problem(
-        demand=np.hstack([web, batch]),
+    network = el.Network.from_arcs(*pairs, gateways=20, sites=10)
+    if slots:
+        network = network.with_delays({10 + j: slots for j in range(10)})
+    return el.Problem(
+        demand=np.hstack([0.8 * trace.demand[days], 0.2 * trace.demand[days]]),
         capacity=trace.capacity,
-        price=trace.price[week],
-        footprints={name: values[week] for name, values in trace.footprints.items()},
+        price=trace.price[days],
+        footprints={name: values[days] for name, values in trace.footprints.items()},
         equity=trace.equity,
-        network=rigid,
+        network=network,
     )
-    patient = problem.replace(network=rigid.with_delays({10 + j: 24 for j in range(10)}))
-    without, waiting = el.solve(problem, tol=1e-4), el.solve(patient, tol=1e-4)
-    for one in (without, waiting):
-        found = el.certify(one.problem, one)
-        assert one.status == "optimal" and found.gap <= 1.01e-4
-        assert found.unmet <= 1e-12 and found.overload <= 1e-9
-    assert waiting.objective < without.lower_bound
-    energy = [one.breakdown["energy"] for one in (waiting, without)]
-    assert energy[0] < energy[1]
+
+
+def test_waiting_lowers_cost_and_both_heaviest_burdens(trace):
+    """Beyond every gap: what the waiting plan achieves, no plan without waiting can."""
+    rigid = with_waiting(trace, 0)
+    without = el.solve(rigid)
+    at_prices = el.solve(with_waiting(trace, 24), tol=1e-5)
+    assert_certified(rigid, without)
+    assert at_prices.objective < 0.97 * without.lower_bound
+
+    lower = {name: 0.98 * burden.max() for name, burden in without.footprints.items()}
+    terms = {name: el.Budget(limit) for name, limit in lower.items()}
+    waiting = el.solve(with_waiting(trace, 24).replace(equity=terms), tol=1e-5)
+    found = el.certify(waiting.problem, waiting)
+    assert waiting.status == "optimal" and found.gap <= 1.01e-5
+    assert found.unmet <= 1e-12 and found.overload <= 1e-9 and found.overspent <= 1.001e-9
+    for name, limit in lower.items():
+        assert waiting.footprints[name].max() <= limit * (1 + 1e-9)
+    at_once = el.solve(rigid.replace(equity=terms))
+    assert_certified(at_once.problem, at_once)
+    assert waiting.objective < 0.97 * without.breakdown["energy"] < at_once.lower_bound
 
 
 def test_a_batch_and_a_frontier(trace, fairest):
