@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -40,22 +41,74 @@ def with_budgets(problem: el.Problem, rng: np.random.Generator, room: float) -> 
     terms = dict(problem.equity)
     for name in problem.footprints:
         if rng.random() < 0.7 or len(terms) == 1:
-            alone = problem.replace(
-                equity={name: el.Max(1000.0)} | {n: t for n, t in terms.items() if n != name},
-                sensitivity={},
-                price=np.zeros(problem.price.shape),
-            )
-            found = el.solve(alone, tol=1e-3)
-            if found.status != "optimal":
-                continue
-            # Where the least burden is zero, what the tolerance leaves of it is no limit.
-            scale = problem.footprints[name].max() * problem.demand.sum()
-            limit = max(found.footprints[name].max() * (1 + room), 0.01 * scale)
-            terms[name] = el.Budget(
-                np.where(rng.random(problem.history[name].size) < 0.8, limit, np.inf)
-            )
+            terms[name] = budget_for(problem.replace(equity=terms), name, rng, room)
+    return problem.replace(equity=terms)
+
+
+def budget_for(
+    problem: el.Problem, name: str, rng: np.random.Generator, room: float
+) -> el.equity.Equity:
+    """Budget a footprint at what the least greatest burden needs, and some room."""
+    alone = problem.replace(
+        equity={name: el.Max(1000.0)} | {n: t for n, t in problem.equity.items() if n != name},
+        sensitivity={},
+        price=np.zeros(problem.price.shape),
+    )
+    found = el.solve(alone, tol=1e-3)
+    if found.status != "optimal":
+        return problem.equity.get(name, el.Max(1.0))
+    # Where the least burden is zero, what the tolerance leaves of it is no limit.
+    scale = problem.footprints[name].max() * problem.demand.sum()
+    limit = max(found.footprints[name].max() * (1 + room), 0.01 * scale)
+    return el.Budget(np.where(rng.random(problem.history[name].size) < 0.8, limit, np.inf))
+
+
+def with_features(
+    problem: el.Problem, rng: np.random.Generator, features: tuple[str, ...]
+) -> el.Problem:
+    """Let work wait or be served by a smaller model, curve the costs, allow shedding."""
+    network = problem.network
+    if "delays" in features and not network.delay.any():
+        network = network.with_delays(int(rng.integers(1, 4)), cost_per_slot=rng.choice([0, 3]))
+    if "models" in features and not network.models:
+        small = el.Model("small", energy=0.5, cost=float(rng.uniform(0, 30)))
+        network = network.with_models([el.Model("large"), small])
+    problem = problem.replace(network=network)
+    if "quadratic" in features:
+        curve = rng.choice([0.0, 0.1, 2.0], problem.price.shape)
+        problem = problem.replace(quadratic=curve)
+    if "shed" in features:
+        problem = problem.replace(shed_cost=float(rng.uniform(0, 100)))
+    return problem
+
+
+def with_pair(problem: el.Problem, rng: np.random.Generator, kinds: tuple[str, str]) -> el.Problem:
+    """Give two footprints, shared by regions or not, a term of one kind each."""
+    shape, sites = problem.price.shape, problem.sites
+    names = ("carbon", "water")
+    shared = {"water": rng.integers(0, 2, sites)} if rng.random() < 0.5 else {}
+    terms = {n: random_term(rng, kind, 20.0) for n, kind in zip(names, kinds, strict=True)}
+    problem = problem.replace(
+        footprints={name: rng.uniform(0, 1, shape).round(3) for name in names},
+        equity=terms,
+        regions=shared,
+        history={},
+        sensitivity={},
+    )
+    for name, kind in zip(names, kinds, strict=True):
+        if kind == "budget":
+            terms[name] = budget_for(problem, name, rng, 0.05)
             problem = problem.replace(equity=terms)
     return problem
+
+
+def assert_agrees(problem: el.Problem) -> None:
+    solution, best = el.solve(problem), optimum(problem)
+    if math.isinf(best):
+        assert solution.status == "infeasible"
+        assert el.certify(problem, solution).lower_bound == math.inf
+    else:
+        assert_certified(problem, solution, best)
 
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -106,3 +159,24 @@ def test_budgets_with_curved_costs_and_idle_power(problem, seed):
     else:
         assert_certified(problem, solution, best)
         assert el.certify(problem, solution).overspent <= 1.001e-9
+
+
+KINDS = ("max", "sum", "norm", "topmean", "budget")
+FEATURES = ("delays", "models", "quadratic", "shed")
+
+
+@settings(max_examples=50)
+@given(problems(), SEEDS)
+@pytest.mark.parametrize(
+    "kinds", [*itertools.combinations_with_replacement(KINDS, 2)], ids="+".join
+)
+def test_each_pair_of_kinds(kinds, problem, seed):
+    assert_agrees(with_pair(problem, np.random.default_rng(seed), kinds))
+
+
+@settings(max_examples=50)
+@given(problems(), SEEDS, st.sampled_from([*itertools.combinations(KINDS, 2)]))
+@pytest.mark.parametrize("features", [*itertools.combinations(FEATURES, 2), FEATURES], ids="+".join)
+def test_each_pair_of_features(features, problem, seed, kinds):
+    rng = np.random.default_rng(seed)
+    assert_agrees(with_pair(with_features(problem, rng, features), rng, kinds))
