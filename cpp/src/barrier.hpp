@@ -1,5 +1,5 @@
-// The structured interior point method: for answers to high accuracy, without delayed arcs and with minimax
-// or summed equity. See algorithm/barrier_steps.hpp for the algebra.
+// The structured interior point method: for answers to high accuracy, without delayed arcs and without
+// norms. See algorithm/barrier_steps.hpp for the algebra.
 #pragma once
 
 #include <functional>

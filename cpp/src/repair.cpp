@@ -147,18 +147,19 @@ class Repair::Window {
         while (!heap.empty()) {
             const auto [distance, cell] = heap.top();
             heap.pop();
+            if (distance >= nearest_) break;
             Node& node = cell_[cell];
             if (node.settled) continue;
             node.settled = true;
-            if (cell != origin && room(cell, slack) > 0) return cell;
             for (Index e : o_.by_site_.of(cell % p_.sites)) {
                 const auto b = static_cast<std::size_t>(e), delay = static_cast<std::size_t>(p_.arc_delay[b]);
                 const std::size_t slot = first_ + cell / p_.sites;
                 if (slot < first_ + delay || x_[(slot - delay) * p_.arcs + b] <= 0) continue;
                 expand(slot - delay, b, node, slack, heap);
+                if (nearest_ <= distance) return end_;  // nothing can be nearer
             }
         }
-        return none;
+        return nearest_ < infinity ? end_ : none;
     }
 
     void expand(std::size_t t, std::size_t b, const Node& from, double slack,
@@ -171,15 +172,17 @@ class Repair::Window {
         const double* const excess = reduced_costs(at, t, arcs);
         for (std::size_t k = 0; k < arcs.size(); ++k) {
             const double distance = from.distance + source.gain * excess[k];
-            if (!(distance <= nearest_)) continue;  // some cell with room is nearer, or this one out of reach
+            if (!(distance < nearest_)) continue;  // some cell with room is as near, or this one out of reach
             const auto a = static_cast<std::size_t>(arcs[k]);
             if (!usable(t, a)) continue;
             const std::size_t next = cell_of(t, a);
             Node& node = cell_[next];
             if (node.epoch == epoch_ && (node.settled || node.distance <= distance)) continue;
             label(node, distance, t * p_.arcs + a, source.gain * p_.arc_energy[a]);
-            heap.push({distance, next});
-            if (room(next, slack) > 0) nearest_ = distance;
+            if (room(next, slack) > 0)
+                nearest_ = distance, end_ = next;
+            else
+                heap.push({distance, next});
         }
     }
 
@@ -251,8 +254,9 @@ class Repair::Window {
     const double* v_;
     std::size_t first_ = 0, last_ = 0;
     std::vector<double> load_, excess_;
-    std::vector<char> known_;  // sources whose reduced costs are in excess_
-    double nearest_ = infinity;  // labelled cell with room in the present search
+    std::vector<char> known_;    // sources whose reduced costs are in excess_
+    double nearest_ = infinity;  // distance of the nearest cell with room that the present search has seen,
+    std::size_t end_ = none;     // and that cell
     std::vector<std::pair<double, std::size_t>> order_;  // a gateway's arcs, by price
     std::vector<Node> cell_, source_;
     unsigned epoch_ = 0;

@@ -264,11 +264,13 @@ class Solve {
     bool use_barrier() const {
         if (settings_.method == "barrier") {
             if (barrier_applies(reduced_)) return true;
-            throw std::invalid_argument("method: barrier takes no delayed arcs and at most 512 gateways");
+            throw std::invalid_argument(
+                "method: barrier takes no delayed arcs, no norms, no spent budgets and at most 512 gateways");
         }
         const Incumbent& best = examiner_.best;
         return settings_.method == "auto" && barrier_applies(reduced_) &&
-               (std::isfinite(best.objective) || !equity_.bounded()) && !(relative_gap(best.objective, best.lower_bound) <= settings_.tol);
+               (std::isfinite(best.objective) || !equity_.bounded()) &&
+               !(relative_gap(best.objective, best.lower_bound) <= settings_.tol);
     }
 
     std::optional<Status> run_barrier(const Criteria& criteria, Watch& watch, Statistics& now,

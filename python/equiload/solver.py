@@ -53,8 +53,9 @@ def solve(
         "auto", "cpu", "reference" (serial and slow, for tests) or "cuda".
     method : str
         "barrier" (structured interior point: fastest where no arc is delayed), "first-order"
-        (any problem, any size, keeps warm starts), or "auto": barrier where it applies and there
-        is no warm start, first-order for the rest and where rounding ends the other's progress.
+        (any problem, any size, gains from warm starts), or "auto": barrier where it applies (no
+        delays, no norms), unless a warm start is already good enough; first-order for the rest
+        and where rounding ends the other's progress.
     threads : int, optional
         CPU threads; by default as many as the process may use. The answer has the same bits for
         any number.

@@ -174,7 +174,8 @@ def frontier(
     """Sweep the weights of equity terms, every point starting from its solved neighbours.
 
     The points are halved again and again, first the ends, then the middle, then the quarters; the
-    points of one such wave are solved side by side, like those of `solve_batch`.
+    points of one such wave are solved side by side, like those of `solve_batch`. What lies between
+    the neighbours is often certified without an iteration.
 
     Parameters
     ----------

@@ -123,7 +123,7 @@ def test_each_kind(kind, problem, seed):
 
 
 @settings(max_examples=60)
-@given(problems(), SEEDS, st.sampled_from([1e-3, 0.02, 0.3]))
+@given(problems(), SEEDS, st.sampled_from([-0.2, 1e-3, 0.02, 0.3]))
 def test_budgets(problem, seed, room):
     problem = with_budgets(problem, np.random.default_rng(seed), room)
     solution, best = el.solve(problem), optimum(problem)

@@ -90,8 +90,8 @@ class RecedingHorizon(Policy):
 
     Notes
     -----
-    Every plan starts cold: a day of ten sites takes 1 ms so, and the last plan, moved by one slot,
-    made a worse start than none.
+    Every plan starts cold: the interior point method cannot use the last plan and is faster without
+    it (9 iterations for a day of ten sites; the first-order method takes 112 cold, 64 from there).
     """
 
     name = "RecedingHorizon"
