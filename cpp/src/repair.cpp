@@ -38,12 +38,8 @@ class Repair::Window {
             for (std::size_t t = first_; t < last_; ++t) fill_slot(t);
         else
             measure_loads();
-        for (double slack : {strict, tolerated}) {
-            std::vector<std::size_t> stuck;
-            for (std::size_t c = 0; c < (last_ - first_) * p_.sites; ++c)
-                if (!relieve(c, slack)) stuck.push_back(c);
-            if (stuck.empty()) return {};
-        }
+        for (double slack : {strict, tolerated})
+            if (relieve_all(slack)) return {};
         return verdict();
     }
 
@@ -115,6 +111,17 @@ class Repair::Window {
     void put(std::size_t t, std::size_t a, double work) {
         x_[t * p_.arcs + a] += work;
         load_[cell_of(t, a)] += p_.arc_energy[a] * work;
+    }
+
+    // False when some cell stays over-full.
+    bool relieve_all(double slack) {
+        bool all = true;
+        for (std::size_t t = first_, cell = 0; t < last_; ++t) {
+            const double* const limit = p_.capacity.row(t);
+            for (std::size_t i = 0; i < p_.sites; ++i, ++cell)
+                if (load_[cell] > limit[i] * (1 + slack)) all = relieve(cell, slack) && all;
+        }
+        return all;
     }
 
     // Takes work away from an over-full cell until it fits. False when no path has room.

@@ -252,7 +252,8 @@ def _between(problem: Problem, place: int, found: Mapping[int, Solution]) -> _Wa
     if len(near) < 2:
         return starts[0] if starts else None
     low, here, high = (_weight(p) for p in (near[0].problem, problem, near[1].problem))
-    return _mixed(starts[0], starts[1], (here - low) / (high - low) if high > low else 0.5)
+    share = min(1.0, max(0.0, (here - low) / (high - low))) if high != low else 0.5
+    return _mixed(starts[0], starts[1], share)
 
 
 def _weight(problem: Problem) -> float:
