@@ -16,6 +16,9 @@ constexpr double infinity = std::numeric_limits<double>::infinity();
 // rounding of such a slot's loads stops the primal steps; the smallest is what the certificate forgives.
 double capacity_slack(double tol) { return std::clamp(0.03 * tol, 4e-10, 1e-7); }
 
+// The room that budgets keep, in tolerances: more than the repair needs to move what the slack let in.
+constexpr double budget_reserve = 0.2;
+
 constexpr int patience = 10;             // iterations in which the complementarity must halve
 constexpr std::size_t most_dense = 192;  // unknowns that the preconditioner couples
 constexpr std::size_t all_dense = 32;    // up to here it couples all of them: exact, no iterations
@@ -213,9 +216,10 @@ void Barrier::set_ceilings(double tol) {
         const double energy = *std::max_element(p.arc_energy.begin(), p.arc_energy.end());
         for (std::size_t g = 0; g < most.size(); ++g) {
             const double limit = term.data->limit[g], history = term.data->history[g];
-            ceiling_[term.first + g] = term.data->sensitivity[g] *
-                                       (std::isinf(limit) ? history + 2 * energy * most[g] + 1
-                                                          : history + (limit - history) * (1 - 0.03 * tol));
+            ceiling_[term.first + g] =
+                term.data->sensitivity[g] * (std::isinf(limit)
+                                                 ? history + 2 * energy * most[g] + 1
+                                                 : history + (limit - history) * (1 - budget_reserve * tol));
         }
     }
 }

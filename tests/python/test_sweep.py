@@ -175,3 +175,16 @@ def test_a_warm_start_of_other_weights_and_demand(problem, solution):
     assert warm.status == "optimal"
     assert warm.objective == pytest.approx(cold.objective, rel=2e-6)
     assert_usable(other, warm)
+
+
+def test_neighbours_certify_what_lies_between(problem):
+    front = el.frontier(problem, {"carbon": np.linspace(1500, 1501, 9)}, tol=1e-5)
+    assert (front.gap <= 1e-5).all()
+    assert all(point.iterations == 0 for point in list(front)[1:-1])
+
+
+def test_weights_that_move_against_each_other(problem):
+    weights = {"carbon": np.array([100.0, 1000, 2000]), "water": np.array([90.0, 60, 1])}
+    for point in el.frontier(problem, weights):
+        assert point.status == "optimal"
+        assert_usable(point.problem, point)

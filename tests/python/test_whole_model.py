@@ -180,3 +180,39 @@ def test_each_pair_of_kinds(kinds, problem, seed):
 def test_each_pair_of_features(features, problem, seed, kinds):
     rng = np.random.default_rng(seed)
     assert_agrees(with_pair(with_features(problem, rng, features), rng, kinds))
+
+
+@pytest.mark.parametrize("kind", ["topmean", "budget"])
+def test_the_two_methods_agree(fleet, kind):
+    problem = fleet(slots=30)
+    fair = el.solve(problem, tol=1e-4)
+    terms = {
+        name: el.TopMean(term.weight, 3)
+        if kind == "topmean"
+        else el.Budget(1.01 * float(fair.footprints[name].max()))
+        for name, term in problem.equity.items()
+    }
+    problem = problem.replace(equity=terms)
+    one, two = el.solve(problem, threads=1), el.solve(problem, threads=2)
+    other = el.solve(problem, method="first-order")
+    assert [s.method for s in (one, two, other)] == ["barrier", "barrier", "first-order"]
+    assert one.iterations < other.iterations
+    np.testing.assert_array_equal(one.allocation, two.allocation)
+    for solution in (one, other):
+        found = el.certify(problem, solution)
+        assert solution.status == "optimal" and found.gap <= 1.01e-6
+        assert found.overload <= 1e-9 and found.overspent <= 1.001e-9
+    assert one.objective == pytest.approx(other.objective, rel=2e-6)
+
+
+def test_a_spent_budget_is_left_to_the_first_order_method(arguments):
+    carbon = np.full((4, 3), 0.4)
+    carbon[:, 2] = 0.0
+    budget = el.Budget([5.0, np.inf, 5.0])
+    arguments |= {"footprints": {"carbon": carbon}, "equity": {"carbon": budget}}
+    problem = el.Problem(**arguments, history={"carbon": [5.0, 0.0, 5.0]})
+    solution = el.solve(problem)
+    assert solution.status == "optimal" and solution.method == "first-order"
+    assert not solution.site_load[:, 0].any()
+    with pytest.raises(ValueError, match="no spent budgets"):
+        el.solve(problem, method="barrier")
