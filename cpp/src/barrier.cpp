@@ -110,9 +110,9 @@ Barrier::Barrier(const Problem& problem, const EquityProx& equity, const Barrier
         pairs_ += static_cast<double>(mean ? 2 * regions : regions);
     }
     for (std::vector<double>* values :
-         {&pi_, &e_, &a_, &dpi_, &de_, &da_, &target_, &target_a_, &burden_, &ceiling_, &jacobi_})
+         {&pi_, &e_, &a_, &dpi_, &de_, &da_, &target_, &target_a_, &burden_, &limit_, &room_, &jacobi_})
         values->assign(unknowns, 0.0);
-    set_ceilings(tol);
+    set_limits();
 
     for (std::size_t t = 0; t < problem.slots; ++t) {
         for (std::size_t a = 0; a < problem.arcs; ++a)
@@ -202,9 +202,11 @@ void Barrier::start() {
     complementarity_ += equity_pairs({0.0, 0.0});
 }
 
-// Budgets end a little lower, so that the iterates keep them; where there is none, out of reach.
-void Barrier::set_ceilings(double tol) {
+// The limits of budgets; where there is none, one out of reach.
+void Barrier::set_limits() {
     const Problem& p = blocks_.problem;
+    double energy = 0;
+    for (double k : p.arc_energy) energy = std::max(energy, k);
     for (const Term& term : terms_) {
         if (!term.budget()) continue;
         std::vector<double> most(term.data->regions(), 0.0);  // burden of all sites at work on all demand
@@ -213,15 +215,22 @@ void Barrier::set_ceilings(double tol) {
             for (std::size_t i = 0; i < p.sites; ++i)
                 most[static_cast<std::size_t>(term.data->region[i])] += work * term.data->values.row(t)[i];
         }
-        const double energy = *std::max_element(p.arc_energy.begin(), p.arc_energy.end());
         for (std::size_t g = 0; g < most.size(); ++g) {
             const double limit = term.data->limit[g], history = term.data->history[g];
-            ceiling_[term.first + g] =
-                term.data->sensitivity[g] * (std::isinf(limit)
-                                                 ? history + 2 * energy * most[g] + 1
-                                                 : history + (limit - history) * (1 - budget_reserve * tol));
+            const double w = term.data->sensitivity[g];
+            limit_[term.first + g] = w * (std::isinf(limit) ? history + 2 * energy * most[g] + 1 : limit);
+            if (!std::isinf(limit)) room_[term.first + g] = w * (limit - history);
         }
     }
+    ceiling_ = limit_;
+}
+
+// Aims a little below the budgets, so that the repaired iterates keep them: by at most this share of their
+// room, and at the present prices for at most `worth`, USD.
+void Barrier::keep_reserve(double most_share, double worth) {
+    const double price = dot(pi_, room_);
+    const double share = price > 0 ? std::min(most_share, worth / price) : most_share;
+    for (std::size_t n = 0; n < ceiling_.size(); ++n) ceiling_[n] = limit_[n] - share * room_[n];
 }
 
 double Barrier::mean_footprint(const Term& term) const {
@@ -528,6 +537,8 @@ std::optional<Status> Barrier::run(Examiner& examiner, const Criteria& criteria,
     start();
     double progress = complementarity_, examined = std::numeric_limits<double>::infinity();
     for (int k = 0, progress_at = 0;; ++k) {
+        const double bound = std::max(1.0, std::abs(examiner.best.lower_bound));
+        keep_reserve(budget_reserve * criteria.tol, 0.1 * criteria.tol * bound);
         factor();
         set_targets(false, 0.0);
         const double share = predicted(direction()) / complementarity_;

@@ -53,7 +53,8 @@ class Barrier {
     void start();
     double first_money() const;
     double mean_footprint(const Term& term) const;
-    void set_ceilings(double tol);
+    void set_limits();
+    void keep_reserve(double most_share, double worth);
     double equity_pairs(Step step) const;
     void measure();
     void factor();
@@ -95,6 +96,7 @@ class Barrier {
     std::vector<Term> terms_;
     // One entry an unknown, that is a term's region:
     std::vector<double> pi_, e_, a_, dpi_, de_, da_, target_, target_a_;
+    std::vector<double> limit_, room_;                // of budgets: w limit, w (limit - h)
     std::vector<double> burden_, ceiling_, most_;     // burden: w (h + F y); most: of pi
     std::vector<double> jacobi_;                      // diagonal of the price system
     std::vector<std::size_t> dense_;                  // unknowns that the preconditioner couples

@@ -331,8 +331,8 @@ std::vector<Solution> solve_batch(const std::vector<Scenario>& scenarios, const 
     settings.validate();
     const auto start = Clock::now();
     std::vector<Solution> solutions(scenarios.size());
-    Team team(std::min(settings.threads > 0 ? settings.threads : usable_cores(),
-                       static_cast<int>(scenarios.size())));
+    const int threads = settings.threads > 0 ? settings.threads : usable_cores();
+    Team team(std::min(threads, static_cast<int>(scenarios.size())));
     std::atomic<bool> stop = false;
     std::atomic<std::int64_t> done = 0;
     team.split(scenarios.size(), [&](std::size_t begin, std::size_t end, int member) {
@@ -343,7 +343,7 @@ std::vector<Solution> solve_batch(const std::vector<Scenario>& scenarios, const 
                           }};
         for (std::size_t k = begin; k < end; ++k) {
             Settings alone = settings;
-            alone.threads = 1;
+            alone.threads = std::max(1, threads / static_cast<int>(scenarios.size()));
             alone.time_limit = std::max(1e-9, settings.time_limit - seconds_since(start));
             if (stop) alone.max_iterations = 1;
             solutions[k] = Solve(*scenarios[k].problem, alone, tuning).run(scenarios[k].start, own);

@@ -39,7 +39,7 @@ def solve_batch(
     """Solve scenarios side by side, each to its own certificate and its own early finish.
 
     Every scenario is solved by one thread from beginning to end, so that threads never wait for
-    each other.
+    each other; by several where there are fewer scenarios than threads.
 
     Parameters
     ----------
