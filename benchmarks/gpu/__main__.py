@@ -156,35 +156,44 @@ class Bench:
     # ------------------------------------------------------------------------ stages
 
     def build(self, seconds: float) -> str:
-        """Build the module and the C++ tests at once, and install what the tests need."""
+        """Build the module and the C++ tests at once, with what they and the tests need."""
         pip: list[str | Path] = [sys.executable, "-m", "pip", "install", "--target", self.site]
         pip += ["--disable-pip-version-check", "--quiet"]
         if self.options.wheels:
-            pip += ["--no-index", "--find-links", self.options.wheels.resolve()]
-        missing = [name for name in RUN_NEEDS if importlib.util.find_spec(name) is None]
-        if missing:
-            self.shell([*pip, *(name.replace("_", "-") for name in missing)], seconds / 2)
+            pip += ["--no-index", "--no-deps"]
+            wheels = sorted(self.options.wheels.resolve().glob("*.whl"))
+        else:
+            wheels = [name.replace("_", "-") for name in RUN_NEEDS if not self.has(name)]
+        if wheels:
+            self.shell([*pip, *wheels], seconds / 2)
         cuda = self.options.device == "cuda"
         defines = {"EQUILOAD_CUDA": "ON" if cuda else "OFF"}
         if cuda:
             defines |= {"EQUILOAD_CUDA_ARCHITECTURES": "native", "CMAKE_CUDA_COMPILER": nvcc()}
         if doctest := self.doctest(seconds):
-            defines |= {"EQUILOAD_TESTS": "ON", "CMAKE_PREFIX_PATH": doctest}
+            defines |= {"EQUILOAD_TESTS": "ON", "doctest_DIR": str(doctest / "lib/cmake/doctest")}
         pip += ["--no-deps", f"-Cbuild-dir={self.work / 'build'}"]
-        if all(importlib.util.find_spec(name) for name in BUILD_NEEDS):
+        if all(map(self.has, BUILD_NEEDS)):
             pip += ["--no-build-isolation"]
         pip += [f"-Ccmake.define.{name}={value}" for name, value in defines.items()]
         self.shell([*pip, ROOT], seconds)
         info = "import equiload; print(equiload.build_info())"
         return self.shell([sys.executable, "-c", info], 60).strip().splitlines()[-1]
 
-    def doctest(self, seconds: float) -> str | None:
+    def has(self, name: str) -> bool:
+        """Say whether this Python finds a module, or has it from the wheels."""
+        return importlib.util.find_spec(name) is not None or (self.site / name).is_dir()
+
+    def doctest(self, seconds: float) -> Path | None:
         """Return where doctest is: on the machine, or in a Debian package among the wheels."""
         if Path("/usr/include/doctest/doctest.h").exists():
-            return "/usr"
+            return Path("/usr")
         for package in sorted((self.options.wheels or ROOT).glob("doctest-dev*.deb")):
-            self.shell(["dpkg-deb", "-x", package.resolve(), self.work / "debian"], seconds)
-            return str(self.work / "debian" / "usr")
+            prefix = self.work / "debian"
+            self.shell(["dpkg-deb", "-x", package.resolve(), prefix], seconds)
+            targets = prefix / "usr/lib/cmake/doctest/doctestTargets.cmake"
+            targets.write_text(targets.read_text().replace('"/usr"', f'"{prefix / "usr"}"'))
+            return prefix / "usr"
         return None
 
     def measure_copy(self, seconds: float) -> str:
