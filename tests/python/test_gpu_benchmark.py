@@ -145,6 +145,8 @@ def test_the_plan_is_printed_and_most_worth_comes_first():
     names = [line.split()[0] for line in found.stdout.splitlines()]
     assert found.returncode == 0 and names[:3] == ["build", "copy", "cpp-tests"]
     assert names.index("week") < names.index("year") < names.index("large")
+    some = bench("--plan", "--stages", "year").stdout
+    assert [line.split()[0] for line in some.splitlines()] == ["build", "year"]
     some = bench("--plan", "--stages", "year,copy", "--installed").stdout
     assert [line.split()[0] for line in some.splitlines()] == ["copy", "year"]
 
