@@ -283,7 +283,7 @@ def nvcc() -> str:
 def machine() -> dict[str, Any]:
     """Describe this machine in a few words."""
     about: dict[str, Any] = {
-        "cores": len(os.sched_getaffinity(0)),
+        "cores": os.cpu_count(),
         "python": sys.version.split()[0],
     }
     about["cpu"] = processor()

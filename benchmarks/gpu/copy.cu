@@ -54,8 +54,7 @@ int main() {
         copy<<<static_cast<unsigned>(processors) * 16, 512>>>(from, to, count);
         check(cudaGetLastError());
     });
-    const double memcpy = best("memcpy", bytes, [&] {
-        check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice));
-    });
+    const double memcpy =
+        best("memcpy", bytes, [&] { check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice)); });
     std::printf("%.1f\n", std::max(kernel, memcpy));
 }

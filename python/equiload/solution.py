@@ -292,8 +292,9 @@ class Solution:
 
     def __repr__(self) -> str:
         """Summarise in one line."""
-        if self.infeasibility is not None:
-            return f"Solution({self.status}: {self.infeasibility})"
+        reason = self.on_host().infeasibility
+        if reason is not None:
+            return f"Solution({self.status}: {reason})"
         return (
             f"Solution({self.status}: objective {self.objective:.8g} USD, gap {self.gap:.1e}, "
             f"{self.iterations} iterations, {self.seconds:.3g} s, {self.method} on {self.device})"

@@ -299,7 +299,9 @@ def test_whatever_takes_a_solution_takes_one_on_a_device(library, problem, solut
 def test_a_proof_goes_up_as_well(library, arguments):
     crowded = library.make(arguments["demand"] * 10)
     found = el.solve(el.Problem(**arguments | {"demand": crowded}))
-    assert found.status == "infeasible"
+    assert found.status == "infeasible" and "slot 0" in repr(found)
+    assert not el.check(found.problem).ok
+    assert LOG.up == []
     assert type(found.infeasibility.prices) is type(library.make(0))
     assert str(found.infeasibility) == str(found.on_host().infeasibility)
     assert el.certify(found.problem, found).lower_bound == np.inf
