@@ -170,7 +170,8 @@ class Bench:
         cuda = self.options.device == "cuda"
         defines = {"EQUILOAD_CUDA": "ON" if cuda else "OFF"}
         if cuda:
-            defines |= {"EQUILOAD_CUDA_ARCHITECTURES": "native", "CMAKE_CUDA_COMPILER": nvcc()}
+            architectures = {"EQUILOAD_CUDA_ARCHITECTURES": architecture()}
+            defines |= architectures | {"CMAKE_CUDA_COMPILER": nvcc()}
         if doctest := self.doctest(seconds):
             defines |= {"EQUILOAD_TESTS": "ON", "doctest_DIR": str(doctest / "lib/cmake/doctest")}
         pip += ["--no-deps", f"-Cbuild-dir={self.work / 'build'}"]
@@ -178,8 +179,20 @@ class Bench:
             pip += ["--no-build-isolation"]
         pip += [f"-Ccmake.define.{name}={value}" for name, value in defines.items()]
         self.shell([*pip, ROOT], seconds)
-        info = "import equiload; print(equiload.build_info())"
-        return self.shell([sys.executable, "-c", info], 60).strip().splitlines()[-1]
+        code = "import json, equiload; print(json.dumps(equiload.build_info()))"
+        printed = self.shell([sys.executable, "-c", code], 60).strip().splitlines()[-1]
+        return self.described(json.loads(printed))
+
+    def described(self, info: dict[str, Any]) -> str:
+        """Say what was built, having checked that it can use the device."""
+        device = self.options.device
+        if device not in info["backends"]:
+            raise Failed(f"the build has no {device} back end, only {', '.join(info['backends'])}")
+        if device == "cpu":
+            return f"{info['compiler']}, {info['vector']}"
+        if not info["cuda"]["devices"]:
+            raise Failed(f"the build can use no device: {info['cuda']['reason']}")
+        return f"CUDA {info['cuda']['toolkit']} for {info['cuda']['targets']}, {info['compiler']}"
 
     def has(self, name: str) -> bool:
         """Say whether this Python finds a module, or has it from the wheels."""
@@ -206,7 +219,8 @@ class Bench:
         else:
             program = self.work / "copy"
             source = Path(__file__).with_name("copy.cu")
-            self.shell([nvcc(), "-O3", "-arch=native", "-o", program, source], seconds)
+            target = f"-arch=sm_{architecture()}"
+            self.shell([nvcc(), "-O3", target, "-o", program, source], seconds)
             printed = self.shell([program], seconds)
         self.copy = float(printed.split()[-1])
         return f"{self.copy:.0f} GB/s"
@@ -280,21 +294,26 @@ def nvcc() -> str:
     return found
 
 
+def ask_gpu(*fields: str) -> str:
+    """Return what nvidia-smi says of the first GPU."""
+    query = ["nvidia-smi", f"--query-gpu={','.join(fields)}", "--format=csv,noheader"]
+    printed = subprocess.run(query, capture_output=True, text=True, check=False).stdout
+    return printed.strip().partition("\n")[0]
+
+
+def architecture() -> str:
+    """Return the architecture of the GPU as the compilers call it, such as 90."""
+    digits = ask_gpu("compute_cap").replace(".", "")
+    if not digits.isdigit():
+        raise Failed(f"nvidia-smi names no compute capability: {digits!r}")
+    return digits
+
+
 def machine() -> dict[str, Any]:
     """Describe this machine in a few words."""
-    about: dict[str, Any] = {
-        "cores": os.cpu_count(),
-        "python": sys.version.split()[0],
-    }
-    about["cpu"] = processor()
+    about = {"cores": os.cpu_count(), "cpu": processor(), "python": sys.version.split()[0]}
     if shutil.which("nvidia-smi"):
-        query = [
-            "nvidia-smi",
-            "--query-gpu=name,driver_version,memory.total",
-            "--format=csv,noheader",
-        ]
-        printed = subprocess.run(query, capture_output=True, text=True, check=False).stdout
-        about["gpu"] = printed.strip() or "none"
+        about["gpu"] = ask_gpu("name", "driver_version", "memory.total") or "none"
     return about
 
 

@@ -275,6 +275,19 @@ def test_a_network_on_a_device_does_not_decide(library, arguments):
     assert type(found.allocation) is np.ndarray
 
 
+def test_policies_read_a_device_and_decide_on_the_host(library, problem):
+    policy = el.online.MirrorDescent(problem.static())
+    tables = problem.demand[0], problem.price[0]
+    burdens = {name: values[0] for name, values in problem.footprints.items()}
+    slot = policy.static.slot(
+        *map(library.make, tables), {name: library.make(row) for name, row in burdens.items()}
+    )
+    decision = policy.step(slot)
+    other = el.online.MirrorDescent(problem.static()).step(problem.slot(0))
+    assert type(decision.allocation) is np.ndarray and len(LOG.down) == 4 and LOG.up == []
+    np.testing.assert_array_equal(decision.allocation, other.allocation)
+
+
 def test_whatever_takes_a_solution_takes_one_on_a_device(library, problem, solution, tmp_path):
     found = el.solve(on_device(library, problem), device="cpu")
     LOG.__init__()

@@ -176,6 +176,27 @@ def test_without_a_gpu_it_refuses_in_one_line(tmp_path, said):
     assert not (tmp_path / "out").exists()
 
 
+def test_a_build_that_cannot_use_the_device_fails():
+    bench = driver.Bench(driver.parse(["--installed"]))
+    info = {"backends": ["reference", "cpu"], "compiler": "GCC", "vector": "avx2"}
+    with pytest.raises(plan.Failed, match="has no cuda back end, only reference, cpu"):
+        bench.described(info)
+    info["backends"].append("cuda")
+    info["cuda"] = {"devices": [], "reason": "driver too old", "toolkit": "13.0", "targets": "90"}
+    with pytest.raises(plan.Failed, match="the build can use no device: driver too old"):
+        bench.described(info)
+    info["cuda"]["devices"] = ["NVIDIA H200"]
+    assert bench.described(info) == "CUDA 13.0 for 90, GCC"
+
+
+def test_the_architecture_is_the_gpus(monkeypatch):
+    monkeypatch.setattr(driver, "ask_gpu", lambda *fields: {"compute_cap": "12.0"}[fields[0]])
+    assert driver.architecture() == "120"
+    monkeypatch.setattr(driver, "ask_gpu", lambda *fields: "")
+    with pytest.raises(plan.Failed, match="names no compute capability: ''"):
+        driver.architecture()
+
+
 def test_the_same_code_measures_on_the_cpu(tmp_path):
     names = "copy,cpp-tests,week,week-cpu,memcheck"
     arguments = ["--device", "cpu", "--tiny", "--installed", "--stages", names]
