@@ -56,7 +56,7 @@ class Problem(Frozen):
     the attributes of a problem are NumPy arrays whatever it was made from.  If any array but those
     of the network and of a budget lies on a device, all that do must lie on the same one, and the
     arrays of a `Solution` are of that library on that device.  Without any they are NumPy arrays,
-    which PyTorch and JAX read on the CPU without a copy.
+    which ``torch.from_numpy`` takes without a copy.
 
     Parameters
     ----------
@@ -287,9 +287,9 @@ class Problem(Frozen):
         for name in changes:
             if name not in arguments:
                 raise InputError(f"replace: a problem has no {name}; it has {', '.join(arguments)}")
+        device = shared_device({"the problem": self._device} | devices_of(changes))
         made = Problem(**(arguments | changes))
-        devices = {"the problem": self._device, "the change": made._device}
-        made.__dict__["_device"] = shared_device(devices)
+        made.__dict__["_device"] = device
         return made
 
     def __repr__(self) -> str:

@@ -370,7 +370,7 @@ def test_mixed_libraries_are_named(cupy, monkeypatch, arguments):
 
 def test_a_change_from_another_device_is_named(cupy, problem):
     there = on_device(cupy, problem)
-    message = "the change is on cuda:1 (CuPy), but the problem on cuda:0 (CuPy)"
+    message = "price is on cuda:1 (CuPy), but the problem on cuda:0 (CuPy)"
     with pytest.raises(el.InputError, match=re.escape(message)):
         there.replace(price=cupy.make(problem.price, 1))
 
