@@ -122,8 +122,8 @@ def rates(trace: Trace, arcs: int, precision: str, copy: float | None) -> dict[s
     """Return how fast the first-order iterations ran, as a share of what the device copies.
 
     Between two checks lie some iterations and one check, which repairs and certifies on the host:
-    a line through (iterations, seconds) of the gaps between checks tells the two apart, as soon as
-    the gaps grow (after 128 iterations).
+    a line through (iterations, seconds) of the gaps between checks tells the two apart, once the
+    gaps differ enough.
     """
     steps = np.diff([(n, seconds) for n, seconds, _ in trace], axis=0)
     steps = steps[steps[:, 0] > 0]
