@@ -21,8 +21,8 @@ def trace() -> el.Problem:
 
 
 @pytest.fixture(scope="module")
-def fairest(trace) -> el.Solution:
-    return el.solve(trace)
+def fairest(trace, device) -> el.Solution:
+    return el.solve(trace, device=device)
 
 
 def assert_certified(problem: el.Problem, solution: el.Solution) -> None:
@@ -31,7 +31,7 @@ def assert_certified(problem: el.Problem, solution: el.Solution) -> None:
     assert found.unmet <= 1e-12 and found.overload <= 1e-9 and found.overspent <= 1.001e-9
 
 
-def test_sum_is_the_oblivious_optimum(trace):
+def test_sum_is_the_oblivious_optimum(trace, device):
     """Slot by slot a fractional knapsack: fill the sites from the cheapest, burdens included."""
     terms = {name: el.Sum(term.weight / 10) for name, term in trace.equity.items()}
     problem = trace.replace(equity=terms)
@@ -44,18 +44,18 @@ def test_sum_is_the_oblivious_optimum(trace):
             served = min(left, capacity[t, i])
             best += served * cost[t, i]
             left -= served
-    solution = el.solve(problem)
+    solution = el.solve(problem, device=device)
     assert_certified(problem, solution)
     assert solution.objective == pytest.approx(best, rel=1e-6)
     assert solution.lower_bound <= best * (1 + 1e-12)
 
 
-def test_norms_approach_the_maximum(trace, fairest):
+def test_norms_approach_the_maximum(trace, fairest, device):
     heaviest = []
     for q in (2.0, 4.0, 16.0, 64.0):
         terms = {name: el.Norm(term.weight, q) for name, term in trace.equity.items()}
         problem = trace.replace(equity=terms)
-        solution = el.solve(problem)
+        solution = el.solve(problem, device=device)
         assert_certified(problem, solution)
         # |z|_inf <= |z|_q <= G^(1/q) |z|_inf: the optima are as close.
         norms = solution.objective, fairest.objective
@@ -68,20 +68,20 @@ def test_norms_approach_the_maximum(trace, fairest):
     assert heaviest[-1] == pytest.approx(fairest.objective, rel=3e-3)
 
 
-def test_a_budget_at_the_fairest_maximum_changes_nothing(trace, fairest):
+def test_a_budget_at_the_fairest_maximum_changes_nothing(trace, fairest, device):
     limit = float(fairest.footprints["carbon"].max())
     problem = trace.replace(equity=dict(trace.equity) | {"carbon": el.Budget(limit)})
-    solution = el.solve(problem)
+    solution = el.solve(problem, device=device)
     assert_certified(problem, solution)
     paid = trace.equity["carbon"].weight * limit
     assert solution.objective + paid == pytest.approx(fairest.objective, rel=1e-5)
 
 
-def test_top_means_lie_between_mean_and_maximum(trace, fairest):
+def test_top_means_lie_between_mean_and_maximum(trace, fairest, device):
     objectives = []
     for k in (1, 3, 10):
         terms = {name: el.TopMean(term.weight, k) for name, term in trace.equity.items()}
-        solution = el.solve(trace.replace(equity=terms))
+        solution = el.solve(trace.replace(equity=terms), device=device)
         assert_certified(solution.problem, solution)
         objectives.append(solution.objective)
     assert objectives[0] == pytest.approx(fairest.objective, rel=2e-6)
@@ -105,36 +105,37 @@ def with_waiting(trace: el.Problem, slots: int) -> el.Problem:
     )
 
 
-def test_waiting_lowers_cost_and_both_heaviest_burdens(trace):
+def test_waiting_lowers_cost_and_both_heaviest_burdens(trace, device):
     """Beyond every gap: what the waiting plan achieves, no plan without waiting can."""
     rigid = with_waiting(trace, 0)
-    without = el.solve(rigid)
-    at_prices = el.solve(with_waiting(trace, 24), tol=1e-5)
+    without = el.solve(rigid, device=device)
+    at_prices = el.solve(with_waiting(trace, 24), tol=1e-5, device=device)
     assert_certified(rigid, without)
     assert at_prices.objective < 0.97 * without.lower_bound
 
     lower = {name: 0.98 * burden.max() for name, burden in without.footprints.items()}
     terms = {name: el.Budget(limit) for name, limit in lower.items()}
-    waiting = el.solve(with_waiting(trace, 24).replace(equity=terms), tol=1e-5)
+    patient = with_waiting(trace, 24).replace(equity=terms)
+    waiting = el.solve(patient, tol=1e-5, device=device)
     found = el.certify(waiting.problem, waiting)
     assert waiting.status == "optimal" and found.gap <= 1.01e-5
     assert found.unmet <= 1e-12 and found.overload <= 1e-9 and found.overspent <= 1.001e-9
     for name, limit in lower.items():
         assert waiting.footprints[name].max() <= limit * (1 + 1e-9)
-    at_once = el.solve(rigid.replace(equity=terms))
+    at_once = el.solve(rigid.replace(equity=terms), device=device)
     assert_certified(at_once.problem, at_once)
     assert waiting.objective < 0.97 * without.breakdown["energy"] < at_once.lower_bound
 
 
-def test_a_batch_and_a_frontier(trace, fairest):
+def test_a_batch_and_a_frontier(trace, device):
     rng = np.random.default_rng(0)
     scenarios = [
         trace.replace(demand=trace.demand * rng.uniform(0.9, 1, trace.demand.shape))
         for _ in range(6)
     ]
-    for problem, solution in zip(scenarios, el.solve_batch(scenarios), strict=True):
+    for problem, solution in zip(scenarios, el.solve_batch(scenarios, device=device), strict=True):
         assert_certified(problem, solution)
-    front = el.frontier(trace, {"carbon": np.geomspace(1, 1e5, 32)})
+    front = el.frontier(trace, {"carbon": np.geomspace(1, 1e5, 32)}, device=device)
     for solution in front:
         assert_certified(solution.problem, solution)
     assert (np.diff(front.burden["carbon"]) <= 1e-5 * front.burden["carbon"][0]).all()
