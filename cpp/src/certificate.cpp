@@ -138,7 +138,6 @@ void complete_prices(const Problem& p, Prices& prices, Team& team) {
 }
 
 double lower_bound(const Problem& p, const Prices& prices, Team& team) {
-    constexpr double rounding = 8 * std::numeric_limits<double>::epsilon();
     std::vector<double> parts(p.slots);
     team.split(p.slots, [&](std::size_t begin, std::size_t end, int) {
         std::vector<double> cost(p.sites), least(p.gateways);
@@ -151,12 +150,9 @@ double lower_bound(const Problem& p, const Prices& prices, Team& team) {
                 const double v = prices.energy[at * p.sites + static_cast<std::size_t>(p.arc_site[a])];
                 best = std::min(best, p.arc_cost[a] + p.arc_energy[a] * v);
             }
-            double sum = 0, size = 0;
+            double sum = 0;
             for (std::size_t j = 0; j < p.gateways; ++j)
-                if (const double d = p.demand.row(t)[j]; d > 0) {
-                    sum += d * least[j];
-                    size += std::abs(d * least[j]);
-                }
+                if (const double d = p.demand.row(t)[j]; d > 0) sum += d * least[j];
             site_costs(p, prices.equity, t, cost.data());
             for (std::size_t i = 0; i < p.sites; ++i) {
                 const double u = prices.capacity[t * p.sites + i], q = p.quadratic_at(t, i);
@@ -164,9 +160,7 @@ double lower_bound(const Problem& p, const Prices& prices, Team& team) {
                 const double excess = q > 0 ? prices.energy[t * p.sites + i] - cost[i] - u : 0.0;
                 if (excess > 0) sum -= excess * excess / (2 * q);
             }
-            // Where a slot fills its sites exactly, its prices have no bound: of large ones rounding could
-            // make a bound above the optimum.
-            parts[t] = sum - rounding * size;
+            parts[t] = sum;
         }
     });
     double bound = ordered_sum(parts) + p.fixed_cost;

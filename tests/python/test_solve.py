@@ -287,3 +287,23 @@ def test_unlimited_capacity(arguments, device):
     assert solution.status == "optimal"
     assert not solution.prices.capacity.any()
     assert_usable(problem, solution)
+
+
+def test_a_first_bound_of_zero_and_sites_that_are_all_full():
+    """Only the burden costs, and the cheapest site has none: the first bound says nothing."""
+    rng = np.random.default_rng(0)
+    capacity = rng.integers(20, 100, (7, 3)) / 4
+    burden = rng.uniform(0, 1, capacity.shape)
+    burden[:, 0] = 0.0
+    total = capacity.sum(axis=1, keepdims=True)
+    problem = el.Problem(
+        demand=total * [0.25, 0.25, 0.5],
+        capacity=capacity,
+        price=np.zeros(capacity.shape),
+        footprints={"carbon": burden},
+        equity={"carbon": el.Sum(1500.0)},
+    )
+    solution = el.solve(problem)
+    assert solution.status == "optimal" and solution.method == "barrier"
+    assert solution.prices.capacity.max() < 1e5  # they have no bound here
+    assert 0 <= el.certify(problem, solution).gap <= 1e-6
