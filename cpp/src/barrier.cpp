@@ -25,7 +25,8 @@ constexpr std::size_t all_dense = 32;    // up to here it couples all of them: e
 constexpr double price_tolerance =
     1e-9;  // of the equity price system, relative; see row errors in direction()
 constexpr std::size_t matrix_pieces = 8;  // fixed, for the same bits on any team
-constexpr double boundary = 0.999;        // share of the longest step
+constexpr double boundary = 0.95;         // share of the longest step
+constexpr double centred = 0.1;           // of mu: what a pair of an equity row is kept at
 constexpr double least_step = 1e-3;       // shorter ones are rounding
 
 double dot(const std::vector<double>& a, const std::vector<double>& b) {
@@ -483,12 +484,15 @@ double Barrier::predicted(Step step) const {
            });
 }
 
-void Barrier::move(Step step) {
+// The slack of an equity row takes up the errors of the price system, which may be larger than itself: on
+// the boundary it would end all further steps, and its row can be a little off instead.
+void Barrier::move(Step step, double mu) {
     blocks_.each_block([&](int block, int) { kernels_.move(model_, in_, block, step.primal, step.dual); });
     for (std::size_t n = 0; n < pi_.size(); ++n) {
         e_[n] += step.primal * de_[n];
         a_[n] += step.primal * da_[n];
         pi_[n] += step.dual * dpi_[n];
+        e_[n] = std::max(e_[n], centred * mu / pi_[n]);
     }
     for (Term& term : terms_) term.level += step.primal * term.dlevel;
 }
@@ -551,9 +555,10 @@ std::optional<Status> Barrier::run(Examiner& examiner, const Criteria& criteria,
         factor();
         set_targets(false, 0.0);
         const double share = predicted(direction()) / complementarity_;
-        set_targets(true, share * share * share * complementarity_ / pairs_);
+        const double mu = share * share * share * complementarity_ / pairs_;
+        set_targets(true, mu);
         const Step step = direction();
-        move(step);
+        move(step, mu);
         measure();
         ++now.iterations;
         if (!std::isfinite(complementarity_)) return std::nullopt;

@@ -68,7 +68,7 @@ class Barrier {
     std::vector<double> apply(const std::vector<double>& dpi) const;
     std::vector<double> precondition(const std::vector<double>& residual) const;
     double predicted(Step step) const;
-    void move(Step step);
+    void move(Step step, double mu);
 
     double row_error(const Term& term, std::size_t n) const {
         return term.level + a_[n] + ceiling_[n] - burden_[n] - e_[n];
