@@ -95,7 +95,7 @@ class Examiner {
 };
 
 // When to look: a check costs tens of iterations. The gap of the last two tells by how much iterations must
-// grow to reach the tolerance, by an eighth at least and a half at most: neither a lucky check nor a stalled
+// grow to reach the tolerance, by an eighth at least and a quarter at most: neither a lucky check nor a stalled
 // one misleads far. No clock decides, for the same bits on any machine.
 class CheckSchedule {
  public:
@@ -116,7 +116,7 @@ class CheckSchedule {
     }
 
  private:
-    static constexpr double least = 1.125, most = 1.5;
+    static constexpr double least = 1.125, most = 1.25;
     double tol_, checked_ = 0, gap_ = std::numeric_limits<double>::infinity();
     std::int64_t next_ = 32;
 };
