@@ -545,10 +545,11 @@ inline void interior_measure(const Model& m, const Interior& p, int block, const
 
 template <class V>
 EQUILOAD_HD double sum_lanes(V value) {
-    double lane[V::lanes], sum = 0;
+    double lane[V::lanes];
     value.store(lane);
-    for (int w = 0; w < V::lanes; ++w) sum += lane[w];
-    return sum;
+    for (int half = V::lanes / 2; half > 0; half /= 2)  // halves are added as vectors
+        for (int w = 0; w < half; ++w) lane[w] += lane[w + half];
+    return lane[0];
 }
 
 // Sites that are worked on together when the equity matrix is built: their numbers meet each load of the
