@@ -44,16 +44,16 @@ void BlockModel::build_network() {
     site_.assign(p.arc_site.begin(), p.arc_site.end());
     // Any delay past the horizon is like any other, and slot + delay must not overflow.
     for (Index delay : p.arc_delay) delay_.push_back(std::min(delay, static_cast<Index>(p.slots)));
-    delayed_index_.assign(p.arcs, -1);
+    sent_index_.assign(p.arcs, -1);
     in_start_.assign(p.sites + 1, 0);
     for (std::size_t a = 0; a < p.arcs; ++a)
         if (delay_[a] > 0) {
-            delayed_index_[a] = model.delayed++;
+            sent_index_[a] = model.sent++;
             ++in_start_[static_cast<std::size_t>(site_[a]) + 1];
         }
     for (std::size_t i = 0; i < p.sites; ++i) in_start_[i + 1] += in_start_[i];
     std::vector<int> next(in_start_.begin(), in_start_.end() - 1);
-    in_arc_.resize(static_cast<std::size_t>(model.delayed));
+    in_arc_.resize(static_cast<std::size_t>(model.sent));
     in_gateway_.resize(in_arc_.size());
     for (std::size_t a = 0; a < p.arcs; ++a)
         if (delay_[a] > 0) {
@@ -62,7 +62,7 @@ void BlockModel::build_network() {
             in_gateway_[at] = p.arc_gateway[a];
         }
     model.row = row_.data(), model.site = site_.data(), model.delay = delay_.data();
-    model.delayed_index = delayed_index_.data(), model.in_start = in_start_.data();
+    model.sent_index = sent_index_.data(), model.in_start = in_start_.data();
     model.in_arc = in_arc_.data(), model.in_gateway = in_gateway_.data();
     model.energy = p.arc_energy.data(), model.cost = p.arc_cost.data();
 }
@@ -98,22 +98,6 @@ double* BlockModel::pack(const Field& field, std::size_t items) {
         for (std::size_t n = 0; n < items; ++n)
             values[(t / lanes * items + n) * lanes + t % lanes] = field.row(t)[n];
     return values;
-}
-
-void BlockModel::scatter(const double* rows, std::size_t items, double* values) const {
-    team.split(problem.slots, [&](std::size_t begin, std::size_t end, int) {
-        for (std::size_t t = begin; t < end; ++t)
-            for (std::size_t n = 0; n < items; ++n)
-                values[(t / lanes * items + n) * lanes + t % lanes] = rows[t * items + n];
-    });
-}
-
-void BlockModel::gather(const double* values, std::size_t items, double* rows) const {
-    team.split(problem.slots, [&](std::size_t begin, std::size_t end, int) {
-        for (std::size_t t = begin; t < end; ++t)
-            for (std::size_t n = 0; n < items; ++n)
-                rows[t * items + n] = values[(t / lanes * items + n) * lanes + t % lanes];
-    });
 }
 
 SiteSums::SiteSums(const BlockModel& blocks, std::size_t quantities)

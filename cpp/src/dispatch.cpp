@@ -6,13 +6,13 @@
 
 namespace equiload {
 
-const BlockKernels& kernels_reference();
-const BlockKernels& kernels_baseline();
+const KernelPair& kernels_reference();
+const KernelPair& kernels_baseline();
 const BarrierKernels& barrier_reference();
 const BarrierKernels& barrier_baseline();
 #if defined(EQUILOAD_X86)
-const BlockKernels& kernels_avx2();
-const BlockKernels& kernels_avx512();
+const KernelPair& kernels_avx2();
+const KernelPair& kernels_avx512();
 const BarrierKernels& barrier_avx2();
 const BarrierKernels& barrier_avx512();
 #endif
@@ -25,7 +25,7 @@ BuildInfo build_info() {
 #endif
     return {EQUILOAD_VERSION,     compiler,
             {"reference", "cpu"}, best_instructions(),
-            built_instructions(), kernels_baseline().lanes};
+            built_instructions(), kernels_baseline().full.lanes};
 }
 
 std::vector<std::string> built_instructions() {
