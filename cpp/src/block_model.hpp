@@ -7,6 +7,7 @@
 #include <new>
 #include <vector>
 
+#include "arc_lists.hpp"
 #include "equiload/algorithm/equity_prox.hpp"
 #include "equiload/algorithm/steps.hpp"
 #include "equiload/problem.hpp"
@@ -49,7 +50,7 @@ class BlockModel {
 
     std::size_t blocks() const { return static_cast<std::size_t>(model.blocks); }
     std::size_t lane_count(std::size_t items) const { return blocks() * items * lanes; }
-    std::size_t longest_row() const;
+    std::size_t longest_row() const { return static_cast<std::size_t>(lists_.longest_row()); }
     std::pair<int, int> blocks_of(std::size_t chunk) const;
 
     double* make(std::size_t items);  // zeros, [block][item][lane]
@@ -84,10 +85,9 @@ class BlockModel {
 
  private:
     double* pack(const Field& field, std::size_t items);
-    void build_network();
     void build_data(const EquityProx& equity, double capacity_slack);
 
-    std::vector<int> row_, site_, delay_, sent_index_, in_start_, in_arc_, in_gateway_;
+    const ArcLists lists_;
     std::vector<Lanes> store_;
 };
 

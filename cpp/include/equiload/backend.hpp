@@ -40,7 +40,7 @@ class AnyBackend {
     virtual std::span<const double> iterate(std::span<const double> lambda, const Pass& pass) = 0;
     virtual std::span<const double> burden(std::span<const double> lambda) = 0;
     virtual void candidate(std::span<const double> lambda, double* x_plus, double* v_plus) = 0;
-    virtual double restarts() const = 0;
+    virtual double restarts() = 0;
     virtual std::string name() const = 0;
 };
 static_assert(Backend<AnyBackend>);
@@ -64,7 +64,7 @@ class Boxed final : public AnyBackend {
     void candidate(std::span<const double> lambda, double* x_plus, double* v_plus) override {
         backend_.candidate(lambda, x_plus, v_plus);
     }
-    double restarts() const override { return backend_.restarts(); }
+    double restarts() override { return backend_.restarts(); }
     std::string name() const override { return backend_.name(); }
 
  private:

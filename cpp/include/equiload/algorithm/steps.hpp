@@ -97,6 +97,8 @@ struct Tuning {
 // whose arcs are late sends nothing rather than rounding errors of this size.
 inline constexpr double unreachable_price = 0x1p332;
 
+inline constexpr double large_capacity = 1e300;  // stands for infinity: inf - inf must not arise in a lane
+
 // Where a V works: a block, and its first lane there.
 struct Place {
     int block, lane;
