@@ -23,9 +23,14 @@ BuildInfo build_info() {
 #else
     const std::string compiler = "GCC " __VERSION__;
 #endif
-    return {EQUILOAD_VERSION,     compiler,
-            {"reference", "cpu"}, best_instructions(),
-            built_instructions(), kernels_baseline().full.lanes};
+    std::vector<std::string> backends{"reference", "cpu"};
+    if (cuda_info().built) backends.emplace_back("cuda");
+    return {EQUILOAD_VERSION,
+            compiler,
+            backends,
+            best_instructions(),
+            built_instructions(),
+            kernels_baseline().full.lanes};
 }
 
 std::vector<std::string> built_instructions() {

@@ -36,8 +36,11 @@ class GridBackend {
         chunks_ = static_cast<int>(
             std::clamp<std::size_t>(M::enough_items / cells, 1, static_cast<std::size_t>(model_.blocks)));
         std::size_t bytes = 0;
-        each_array([&](auto& array, std::size_t count) { bytes += count * sizeof(*array.data()); });
-        machine_.require(bytes);
+        each_array([&](auto& array, std::size_t count) {
+            const std::size_t size = count * sizeof(*array.data());
+            bytes += (size + M::alignment - 1) / M::alignment * M::alignment;
+        });
+        machine_.reserve(bytes, std::max(lists_.longest_row(), quantities_));
         each_array([&]<class Array>(Array& array, std::size_t count) {
             array = machine_.template make<std::remove_reference_t<decltype(*array.data())>>(count);
         });
@@ -80,7 +83,7 @@ class GridBackend {
 
     std::span<const double> iterate(std::span<const double> lambda, const Pass& pass) {
         set_inputs(pass.iteration, lambda);
-        replay(kinds_[pass.decide + 2 * pass.measure + 4 * pass.keep], [&] {
+        repeat(kinds_[pass.decide + 2 * pass.measure + 4 * pass.keep], [&] {
             upload_inputs();
             site_pass(pass);
             if (pass.decide) restart();
@@ -92,7 +95,7 @@ class GridBackend {
 
     std::span<const double> burden(std::span<const double> lambda) {
         set_inputs(0, lambda);
-        replay(burden_alone_, [&] {
+        repeat(burden_alone_, [&] {
             upload_inputs();
             burden_pass(false, false);
         });
@@ -288,10 +291,21 @@ class GridBackend {
     }
     void upload_inputs() { machine_.upload(inputs_there_.data(), inputs_.data(), input_count()); }
 
+    // Launches that are repeated. The first time they run as they come: a device loads a kernel when it is
+    // first launched, which must not happen while it records.
+    struct Repeated {
+        bool seen = false;
+        std::optional<Sequence> sequence;
+    };
+
     template <class Body>
-    void replay(std::optional<Sequence>& sequence, Body body) {
-        if (!sequence) sequence.emplace(machine_.record(body));
-        machine_.replay(*sequence);
+    void repeat(Repeated& repeated, Body body) {
+        if (!repeated.seen) {
+            repeated.seen = true;
+            return body();
+        }
+        if (!repeated.sequence) repeated.sequence.emplace(machine_.record(body));
+        machine_.replay(*repeated.sequence);
     }
 
     void site_pass(const Pass& pass) {
@@ -382,8 +396,8 @@ class GridBackend {
         rows_there_;
     std::array<Array<double>, 2> partial_;
     Staging<double> inputs_, totals_, rows_;
-    std::array<std::optional<Sequence>, 8> kinds_;
-    std::optional<Sequence> burden_alone_;
+    std::array<Repeated, 8> kinds_;  // by what the pass is asked to do
+    Repeated burden_alone_;
 };
 
 }  // namespace equiload

@@ -329,7 +329,8 @@ struct ToRows {  // items of a launch follow the rows: the blocks read are small
     int items, first_block;
 
     EQUILOAD_HD void operator()(long n) const {
-        const int slot = static_cast<int>(n / items), item = static_cast<int>(n % items);
+        const auto wide = static_cast<unsigned>(items), place = static_cast<unsigned>(n);
+        const int slot = static_cast<int>(place / wide), item = static_cast<int>(place % wide);
         const Place at(first_block + slot / Lane::width, slot % Lane::width);
         rows[n] = Lane::load(values + offset<Lane>(at, items, item)).v;
     }

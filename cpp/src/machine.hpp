@@ -23,37 +23,38 @@ struct Scratch {
 
 // Stands for any functor.
 struct Launch {
+    void operator()() const {}
     EQUILOAD_HD void operator()(long) const {}
     EQUILOAD_HD void operator()(long, Scratch) const {}
 };
 
 template <class M>
 concept Machine =
-    requires(M m, std::size_t count, double* on_machine, double* on_host, const double* from,
-             const int* indices, int* indices_on_machine, Launch launch, typename M::Sequence sequence) {
-        // Owning storage with data() and size(), its values undefined: for the machine, or for both sides.
-        typename M::template Array<double>;
-        typename M::template Staging<double>;
-        { m.template make<float>(count) } -> std::same_as<typename M::template Array<float>>;
+    requires(M m, std::size_t count, double* there, double* here, const double* from, const int* indices,
+             int* indices_there, Launch launch, typename M::Sequence sequence) {
+        // Enough items to keep all of the machine at work; arrays are rounded up to `alignment` bytes.
+        { M::enough_items } -> std::convertible_to<std::size_t>;
+        { M::alignment } -> std::convertible_to<std::size_t>;
+
+        // Before anything is made: room for so many bytes, and for items with so many numbers of scratch.
+        // Throws, saying how many bytes are needed in all, where there is none.
+        m.reserve(count, int{});
+        // Storage with data() and size(), its values undefined: on the machine, which owns it, or on the
+        // host.
+        { m.template make<double>(count) } -> std::same_as<typename M::template Array<double>>;
         { m.template make_staging<double>(count) } -> std::same_as<typename M::template Staging<double>>;
-        // Throws unless so much memory is free.
-        { m.require(count) };
 
-        { m.upload(on_machine, from, count) };
-        { m.upload(indices_on_machine, indices, count) };
-        { m.download(on_host, from, count) };
+        m.upload(there, from, count);
+        m.upload(indices_there, indices, count);
+        m.download(here, from, count);
 
-        { m.for_each(long{}, launch) };
-        {
-            m.for_each(long{}, int{}, launch)
-        };  // functor(n, scratch): each item with so many numbers of scratch
+        m.for_each(long{}, launch);         // functor(n)
+        m.for_each(long{}, int{}, launch);  // functor(n, scratch), each item with so many numbers of scratch
 
-        // Everything that body() calls, to be run as often as wanted with the arguments that it has now.
-        {
-            m.record([] {})
-        } -> std::same_as<typename M::Sequence>;
-        { m.replay(sequence) };
-        { m.synchronise() };
+        // All that body() calls, to be run as often as wanted with the arguments that it had.
+        { m.record(launch) } -> std::same_as<typename M::Sequence>;
+        m.replay(sequence);
+        m.synchronise();
         { m.name() } -> std::convertible_to<std::string>;
     };
 

@@ -370,8 +370,9 @@ std::vector<Solution> solve_batch(const std::vector<Scenario>& scenarios, const 
     settings.validate();
     const auto start = Clock::now();
     std::vector<Solution> solutions(scenarios.size());
-    Team team(std::min(settings.threads > 0 ? settings.threads : usable_cores(),
-                       static_cast<int>(scenarios.size())));
+    const bool on_device = settings.cuda_ordinal() >= 0;  // one after the other, each with all threads
+    const int most = on_device ? 1 : settings.threads > 0 ? settings.threads : usable_cores();
+    Team team(std::min(most, static_cast<int>(scenarios.size())));
     std::atomic<bool> stop = false;
     std::atomic<std::int64_t> done = 0;
     team.split(scenarios.size(), [&](std::size_t begin, std::size_t end, int member) {
@@ -382,7 +383,7 @@ std::vector<Solution> solve_batch(const std::vector<Scenario>& scenarios, const 
                           }};
         for (std::size_t k = begin; k < end; ++k) {
             Settings alone = settings;
-            alone.threads = 1;
+            if (!on_device) alone.threads = 1;
             alone.time_limit = std::max(1e-9, settings.time_limit - seconds_since(start));
             if (stop) alone.max_iterations = 1;
             solutions[k] = Solve(*scenarios[k].problem, alone, tuning).run(scenarios[k].start, own);

@@ -23,6 +23,7 @@ namespace equiload::test {
 class HostMachine {
  public:
     static constexpr std::size_t enough_items = 2000;  // several blocks a chunk and several chunks
+    static constexpr std::size_t alignment = 64;
 
     explicit HostMachine(std::size_t most_bytes = std::numeric_limits<std::size_t>::max())
         : most_bytes_(most_bytes) {}
@@ -53,6 +54,8 @@ class HostMachine {
     template <class Number>
     Array<Number> make(std::size_t count) {
         Array<Number> array(count);
+        reserved_ -= static_cast<long>((count * sizeof(Number) + alignment - 1) / alignment * alignment);
+        if (reserved_ < 0) throw std::logic_error("more made than reserved");
         memory_.push_back({reinterpret_cast<char*>(array.data()), count * sizeof(Number)});
         return array;
     }
@@ -60,8 +63,9 @@ class HostMachine {
     Staging<Number> make_staging(std::size_t count) {
         return Array<Number>(count);
     }
-    void require(std::size_t bytes) const {
+    void reserve(std::size_t bytes, int scratch_numbers) {
         if (bytes > most_bytes_) throw std::runtime_error("needs " + std::to_string(bytes) + " bytes");
+        reserved_ = static_cast<long>(bytes), scratch_numbers_ = scratch_numbers;
     }
 
     template <class Number>
@@ -79,6 +83,7 @@ class HostMachine {
     }
     template <class Functor>
     void for_each(long count, int numbers, Functor functor) {
+        if (numbers > scratch_numbers_) throw std::logic_error("more scratch than reserved");
         queue_.push_back([=, this] {
             std::vector<Lane> scratch(2 * static_cast<std::size_t>(numbers) + 1);
             twice(count, typeid(Functor).name(), [&](long n) {
@@ -148,6 +153,8 @@ class HostMachine {
     }
 
     std::size_t most_bytes_;
+    long reserved_ = 0;
+    int scratch_numbers_ = 0;
     std::vector<Range> memory_;  // as long as the machine: its arrays live as long
     Sequence queue_;
     std::mt19937_64 random_{1};
