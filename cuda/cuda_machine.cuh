@@ -28,10 +28,11 @@ __global__ void run_items(long count, Functor functor) {
 // The same with scratch in shared memory, a column for each thread: no two of a warp meet in a bank.
 template <class Functor>
 __global__ void run_with_shared(long count, Functor functor) {
-    extern __shared__ double shared[];
+    extern __shared__ double shared_scratch[];
     const long n = static_cast<long>(blockIdx.x) * blockDim.x + threadIdx.x;
     if (n < count)
-        functor(n, Scratch{reinterpret_cast<Lane*>(shared) + threadIdx.x, static_cast<long>(blockDim.x)});
+        functor(
+            n, Scratch{reinterpret_cast<Lane*>(shared_scratch) + threadIdx.x, static_cast<long>(blockDim.x)});
 }
 
 // Rows too long for shared memory: as many threads as there are columns in `columns` take turns.

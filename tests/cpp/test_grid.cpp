@@ -47,7 +47,7 @@ TEST_CASE("grid: any number of slots") {
                 Shape shape;
                 shape.slots = slots, shape.delays = delays, shape.footprints = footprints;
                 shape.quadratic = footprints != 1;
-                agrees(random_world(shape, 40 + slots));
+                agrees(random_world(shape, seed_of_slots + slots));
             }
 }
 
