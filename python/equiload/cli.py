@@ -118,7 +118,9 @@ def _solve_options(folder: str | None) -> argparse.ArgumentParser:
     )
     options.add_argument("--time-limit", type=float, metavar="S", help="seconds per solve")
     options.add_argument("--threads", type=int, metavar="N", help="(default: all there are)")
-    options.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, .. or reference")
+    options.add_argument(
+        "--device", default="auto", help="auto, cpu, cuda, cuda:1, .. or reference"
+    )
     options.add_argument("--precision", choices=PRECISIONS, default="double")
     options.add_argument("--verbose", action="store_true", help="print a line at every check")
     return options

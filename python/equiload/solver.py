@@ -61,8 +61,8 @@ def solve(
         is no warm start, first-order for the rest and where rounding ends the other's progress.
     precision : str
         "double", or "mixed": the first-order method stores what there is of every arc in single
-        precision, which takes half the memory. It computes in double precision all the same, and
-        so are the answer and its certificate.
+        precision, which halves its memory. It computes in double precision all the same, and so
+        are the answer and its certificate.
     threads : int, optional
         CPU threads; by default as many as the process may use. The answer has the same bits for
         any number.
