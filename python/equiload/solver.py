@@ -161,7 +161,7 @@ def _choice(name: str, value: str, choices: tuple[str, ...]) -> str:
 
 def _device(device: str) -> str:
     """Check the name; whether there is such a device is for the core to say."""
-    if not (isinstance(device, str) and re.fullmatch(r"cuda:\d{1,4}", device)):
+    if not re.fullmatch(r"cuda:\d{1,4}", str(device)):
         _choice("device", device, DEVICES)
     return device
 
