@@ -54,7 +54,7 @@ EquityProx::EquityProx(const Problem& problem) : sites_(problem.sites) {
         const Footprint& footprint = problem.footprints[f];
         if (footprint.kind == EquityKind::none || footprint.weight == 0) continue;
         const std::size_t regions = footprint.regions();
-        Term term{f, &footprint, make_equity(footprint), {}, {}, {}, {}, {}, {}};
+        Term term{f, &footprint, make_equity(footprint), {}, {}, {}, {}, {}, {}, {}};
         term.pi.resize(regions);
         term.centre.resize(regions);
         term.z.resize(regions);
@@ -153,12 +153,12 @@ double EquityProx::sweep(std::span<const double> totals) {
         const double floor = largest > 0 ? 1e-6 * largest : 1.0;
         for (std::size_t g = 0; g < term.z.size(); ++g)
             term.curvature[g] = term.damping[g] * std::max(term.curvature[g], floor);
-        const std::vector<double> before = term.pi;
+        term.before = term.pi;
         term.function->maximise(term.z, term.curvature, term.centre, term.pi);
         double scale = 1e-300;
         for (double p : term.pi) scale = std::max(scale, std::abs(p));
-        for (std::size_t g = 0; g < before.size(); ++g)
-            change = std::max(change, std::abs(term.pi[g] - before[g]) / scale);
+        for (std::size_t g = 0; g < term.pi.size(); ++g)
+            change = std::max(change, std::abs(term.pi[g] - term.before[g]) / scale);
         spread(term, r);
     }
     return change;

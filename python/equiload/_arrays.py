@@ -10,6 +10,7 @@ from typing import Any, NoReturn, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from ._devices import device_of
 from .errors import InputError
 
 FloatArray: TypeAlias = NDArray[np.float64]
@@ -61,8 +62,11 @@ def spoken(value: float) -> str:
 
 
 def as_numpy(field: str, value: object) -> AnyArray:
-    """Read arrays, sequences, pandas and xarray objects, and anything that speaks DLPack."""
+    """Read arrays, sequences, pandas and xarray objects, and what speaks DLPack on any device."""
+    device = device_of(field, value)
     try:
+        if device is not None:
+            return device.down(value)
         if isinstance(value, np.ma.MaskedArray):
             # A masked entry is a missing one; np.asarray would hand out what lies under the mask.
             masked: Any = value.astype(np.float64)
@@ -88,7 +92,7 @@ def read_floats(field: str, value: object) -> FloatArray:
         floats = np.asarray(array, dtype=np.float64, order="C")
     except (TypeError, ValueError) as error:
         raise InputError(f"{field} must hold real numbers: {error}") from error
-    return _owned(floats, array, value)
+    return _owned(field, floats, array, value)
 
 
 def read_ints(field: str, value: object) -> IntArray:
@@ -101,7 +105,7 @@ def read_ints(field: str, value: object) -> IntArray:
     limits = np.iinfo(np.int32)
     if array.size and (array.min() < limits.min or array.max() > limits.max):
         raise InputError(f"{field} must hold whole numbers that fit 32 bits")
-    return _owned(np.asarray(array, dtype=np.int32, order="C"), array, value)
+    return _owned(field, np.asarray(array, dtype=np.int32, order="C"), array, value)
 
 
 def frozen(array: NDArray[Any]) -> NDArray[Any]:
@@ -110,11 +114,12 @@ def frozen(array: NDArray[Any]) -> NDArray[Any]:
     return array
 
 
-def _owned(array: NDArray[Any], read: AnyArray, value: object) -> NDArray[Any]:
+def _owned(field: str, array: NDArray[Any], read: AnyArray, value: object) -> NDArray[Any]:
     """Copy what somebody else could still write to, and make the rest read-only."""
     if read is value and not read.flags.writeable:
         return array
-    return frozen(array.copy() if np.may_share_memory(array, read) else array)
+    shared = np.may_share_memory(array, read) and device_of(field, value) is None
+    return frozen(array.copy() if shared else array)
 
 
 def require(field: str, array: AnyArray, good: AnyArray, rule: str, *axes: Axis) -> None:

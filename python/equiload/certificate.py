@@ -90,6 +90,7 @@ def certify(problem: Problem, solution: Solution) -> Certificate:
     -----
     Takes a few passes over the allocation and memory of a few (T, I) and (A,) arrays.
     """
+    solution = solution.on_host()
     shape = (problem.slots, problem.arcs)
     if solution.allocation.shape != shape:
         found = solution.allocation.shape

@@ -86,7 +86,7 @@ def site_load(solution: Solution, most: int = 60) -> Figure:
         If matplotlib is missing.
     """
     read_count("most", most)
-    problem, load = solution.problem, solution.site_load
+    problem, load = solution.problem, solution.on_host().site_load
     shown = np.argsort(-load.sum(axis=0), kind="stable")[:most]
     capacity = np.broadcast_to(problem.capacity, load.shape)[:, shown]
     values, unit = load[:, shown], "load (MWh per slot)"
@@ -233,7 +233,7 @@ def _shared_footprints(solutions: Mapping[str, Solution]) -> list[str]:
 
 def _burden_panel(axes: Axes, name: str, solutions: Mapping[str, Solution], most: int) -> None:
     """Draw the grouped bars of one footprint."""
-    totals = {label: solution.footprints[name] for label, solution in solutions.items()}
+    totals = {label: one.on_host().footprints[name] for label, one in solutions.items()}
     order = np.argsort(-np.max(list(totals.values()), axis=0), kind="stable")[:most]
     width, unit = 0.8 / len(totals), _UNITS.get(name, "")
     for n, (label, values) in enumerate(totals.items()):

@@ -25,6 +25,7 @@ from ._arrays import (
     require,
     same,
 )
+from ._devices import Device, devices_of, shared_device
 from .equity import Budget, Equity, core_terms
 from .errors import InputError
 from .network import Network
@@ -49,6 +50,13 @@ class Problem(Frozen):
     while all demand is served and every capacity kept.  A problem is validated once, here, and
     immutable from then on.  Arrays may be anything that ``numpy.asarray`` or DLPack reads; writable
     ones are copied.
+
+    Arrays on a device (CuPy, PyTorch, JAX, or anything there with DLPack or the CUDA array
+    interface) are copied to the host once, here, because the repair and the certificate run there:
+    the attributes of a problem are NumPy arrays whatever it was made from.  If any array but those
+    of the network and of a budget lies on a device, all that do must lie on the same one, and the
+    arrays of a `Solution` are of that library on that device.  Without any they are NumPy arrays,
+    which ``torch.from_numpy`` takes without a copy.
 
     Parameters
     ----------
@@ -123,6 +131,7 @@ class Problem(Frozen):
     site_names: tuple[str, ...] | None
     gateway_names: tuple[str, ...] | None
     slot_times: AnyArray | None
+    _device: Device | None
 
     def __init__(
         self,
@@ -143,9 +152,13 @@ class Problem(Frozen):
         gateway_names: Sequence[str] | None = None,
         slot_times: ArrayLike | None = None,
     ) -> None:
+        fill = self.__dict__
+        tables = {"demand": demand, "capacity": capacity, "price": price, "footprints": footprints}
+        tables |= {"quadratic": quadratic, "idle_power": idle_power, "regions": regions}
+        tables |= {"history": history, "sensitivity": sensitivity}
+        fill["_device"] = shared_device(devices_of(tables))
         demand, price = read_floats("demand", demand), read_floats("price", price)
         slot, gateway, site = _axes(demand, price, network, site_names, gateway_names, slot_times)
-        fill = self.__dict__
         fill["site_names"], fill["gateway_names"] = site.labels, gateway.labels
         fill["slot_times"] = slot.labels
         if network is None:
@@ -257,6 +270,8 @@ class Problem(Frozen):
     def replace(self, **changes: Any) -> Problem:
         """Return a new problem with some arguments of the constructor changed.
 
+        It has the device of this one, wherever the changes come from.
+
         Parameters
         ----------
         **changes
@@ -265,13 +280,17 @@ class Problem(Frozen):
         Raises
         ------
         InputError
-            If a name is not an argument, or the new problem is not valid.
+            If a name is not an argument, the new problem is not valid, or a change lies on another
+            device than this problem.
         """
         arguments = self._arguments()
         for name in changes:
             if name not in arguments:
                 raise InputError(f"replace: a problem has no {name}; it has {', '.join(arguments)}")
-        return Problem(**(arguments | changes))
+        device = shared_device({"the problem": self._device} | devices_of(changes))
+        made = Problem(**(arguments | changes))
+        made.__dict__["_device"] = device
+        return made
 
     def __repr__(self) -> str:
         """Summarise in one line."""
@@ -289,7 +308,7 @@ class Problem(Frozen):
     __hash__ = None  # type: ignore[assignment]
 
     def __reduce__(self) -> tuple[Callable[..., Problem], tuple[dict[str, Any]]]:
-        """Pickle the data; the compiled problem is built anew where it is needed."""
+        """Pickle the data, as NumPy arrays; the compiled problem is built anew where needed."""
         return _from_arguments, (self._arguments(),)
 
     def _arguments(self) -> dict[str, Any]:

@@ -6,8 +6,8 @@ import json
 import math
 import os
 import zipfile
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ import numpy as np
 
 from . import _core
 from ._arrays import AnyArray, FloatArray
+from ._devices import Device
 from .audit import Audit, audit_footprint
 from .equity import Budget
 from .errors import InputError
@@ -99,6 +100,12 @@ class Infeasibility:
 class Solution:
     """The answer to a problem, with its certificate.
 
+    Arrays are NumPy arrays, unless the problem was made from arrays on a device.  Then they are
+    arrays of the same library on the same device: the answer is made on the host, where the repair
+    and the certificate run, and each of `allocation`, `shed`, `site_load`, `footprints`, `prices`
+    and `infeasibility` is copied to the device once, when it is first read.  `on_host` gives the
+    same answer in NumPy arrays, without a copy.  (JAX keeps 64 bits only with ``jax_enable_x64``.)
+
     Attributes
     ----------
     problem : Problem
@@ -154,6 +161,10 @@ class Solution:
     method: str
     threads: int
     infeasibility: Infeasibility | None
+
+    def on_host(self) -> Solution:
+        """Return this solution in NumPy arrays: itself, unless its arrays live on a device."""
+        return self
 
     def dense_allocation(self) -> FloatArray:
         """Return the work by slot of release, gateway and site; parallel arcs are added up.
@@ -281,8 +292,9 @@ class Solution:
 
     def __repr__(self) -> str:
         """Summarise in one line."""
-        if self.infeasibility is not None:
-            return f"Solution({self.status}: {self.infeasibility})"
+        reason = self.on_host().infeasibility
+        if reason is not None:
+            return f"Solution({self.status}: {reason})"
         return (
             f"Solution({self.status}: objective {self.objective:.8g} USD, gap {self.gap:.1e}, "
             f"{self.iterations} iterations, {self.seconds:.3g} s, {self.method} on {self.device})"
@@ -293,7 +305,7 @@ class Solution:
         costs = [getattr(result, f"{name}_cost") for name in (*COSTS[:-1], "fixed")]
         equity_costs = dict(zip(problem.footprints, result.equity_costs, strict=True))
         equity_prices = dict(zip(problem.footprints, result.equity_prices, strict=True))
-        return cls(
+        solution = cls(
             problem=problem,
             allocation=result.allocation,
             shed=result.shed,
@@ -305,6 +317,8 @@ class Solution:
             infeasibility=_explain(problem, result) if result.status == "infeasible" else None,
             **{name: getattr(result, name) for name in _SCALARS},
         )
+        device = problem._device
+        return solution if device is None else _DeviceSolution(solution, device)
 
     def _operator_cost(self) -> float:
         return math.fsum(self.breakdown[name] for name in COSTS)
@@ -403,6 +417,56 @@ class Solution:
             infeasibility=reason,
             **header,
         )
+
+
+class _DeviceSolution(Solution):
+    """A solution whose arrays live on a device, each copied there when it is first read."""
+
+    _ARRAYS = ("allocation", "shed", "site_load", "footprints", "prices", "infeasibility")
+
+    def __init__(self, host: Solution, device: Device) -> None:
+        rest = {name: value for name, value in vars(host).items() if name not in self._ARRAYS}
+        self.__dict__.update(rest, _host=host, _device=device)
+
+    def __getattr__(self, name: str) -> Any:
+        """Copy an array to the device; from then on it is found without coming here."""
+        if name not in self._ARRAYS:
+            raise AttributeError(f"a solution has no {name}")
+        value = self.__dict__[name] = _copied(getattr(self._host, name), self._device.up)
+        return value
+
+    def __reduce__(self) -> tuple[Callable[[Solution], Solution], tuple[Solution]]:
+        """Pickle the solution in NumPy arrays: the device may be another process's."""
+        return Solution.on_host, (self._host,)
+
+    def on_host(self) -> Solution:
+        host: Solution = self._host
+        return host
+
+    def dense_allocation(self) -> FloatArray:
+        dense: FloatArray = self._device.up(self._host.dense_allocation())
+        return dense
+
+    def audit(self, price_of_fairness: bool = False) -> Audit:
+        return self.on_host().audit(price_of_fairness)
+
+    def to_xarray(self) -> xarray.Dataset:
+        return self.on_host().to_xarray()
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        self.on_host().save(path)
+
+
+def _copied(value: Any, up: Callable[[AnyArray], Any]) -> Any:
+    """Return an array, or what holds arrays by name, with all of them copied."""
+    if isinstance(value, np.ndarray):
+        return up(value)
+    if isinstance(value, Mapping):
+        return {name: _copied(entry, up) for name, entry in value.items()}
+    if isinstance(value, Prices | Infeasibility):
+        parts = {field.name: getattr(value, field.name) for field in fields(value)}
+        return replace(value, **_copied(parts, up))
+    return value
 
 
 def relative_gap(objective: float, lower_bound: float) -> float:

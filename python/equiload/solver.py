@@ -88,7 +88,8 @@ def solve(
     -------
     Solution
         The best allocation found, its prices and its certificate. An outcome (infeasible, stopped
-        early, Ctrl-C) is its status, never an exception.
+        early, Ctrl-C) is its status, never an exception. Its arrays live where those of the problem
+        came from, whatever device solved it.
 
     Raises
     ------
@@ -179,6 +180,7 @@ class _WarmStart:
 def _warm_start(problem: Problem, solution: Solution, shift: int = 0) -> _WarmStart:
     if not isinstance(solution, Solution):
         raise InputError(f"warm_start is a {type(solution).__name__}; it must be a Solution")
+    solution = solution.on_host()
     slots, prices = solution.problem.slots, solution.prices
     rows = _rows(problem.slots, slots, read_count("shift", shift, 0))
     for name, ours, theirs in (

@@ -264,8 +264,8 @@ def _mean(starts: list[_WarmStart]) -> _WarmStart:
 
 
 def _burden(solution: Solution, name: str) -> float:
-    problem = solution.problem
-    return problem.equity[name].value(problem.sensitivity[name] * solution.footprints[name])
+    problem, totals = solution.problem, solution.on_host().footprints[name]
+    return problem.equity[name].value(problem.sensitivity[name] * totals)
 
 
 def _read_weights(problem: Problem, weights: Mapping[str, ArrayLike]) -> dict[str, FloatArray]:

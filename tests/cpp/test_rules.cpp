@@ -47,10 +47,34 @@ TEST_CASE("the gap is relative to the objective, never to less than one") {
     CHECK(relative_gap(1e-6, 0) == doctest::Approx(1e-6));
 }
 
-TEST_CASE("checks become rarer with the iterations done") {
-    CHECK(next_check(32) == 48);
-    CHECK(next_check(128) == 144);
-    CHECK(next_check(8000) == 9000);
+// The iteration of the next check.
+std::int64_t next(const CheckSchedule& checks, std::int64_t from) {
+    while (!checks.due(from)) ++from;
+    return from;
+}
+
+TEST_CASE("the next check is where the gap's decay points to, an eighth to a half further on") {
+    CheckSchedule checks(1e-6);
+    CHECK(next(checks, 1) == 32);
+    checks.checked(32, infinity);  // nothing usable yet
+    CHECK(next(checks, 32) == 48);
+    checks.checked(800, 1.6e-3);
+    CHECK(next(checks, 800) == 900);  // one gap says nothing of decay
+    checks.checked(1000, 1e-3);       // far from the tolerance
+    CHECK(next(checks, 1000) == 1500);
+    checks.checked(2000, 1.25e-6);  // order 10: 2.3 per cent further on
+    CHECK(next(checks, 2000) == 2250);
+    checks.checked(2250, 1.25e-6);  // stalled
+    CHECK(next(checks, 2250) == 2531);
+    CheckSchedule steady(1e-6);
+    steady.checked(1000, 1.6e-6);
+    steady.checked(2000, 1.44e-6);
+    steady.checked(4000, 1.2e-6);  // order 0.263, twice as many iterations: as far as it may
+    CHECK(next(steady, 4000) == 6000);
+    CheckSchedule second(1e-6);
+    second.checked(1000, 6e-6);
+    second.checked(2000, 1.5e-6);  // order 2: sqrt(1.5) times as many
+    CHECK(next(second, 2000) == 2449);
 }
 
 struct Epoch {

@@ -46,6 +46,18 @@ def fleet() -> Callable[..., el.Problem]:
     return make_fleet
 
 
+@pytest.fixture(scope="session", params=["cpu", pytest.param("cuda", marks=pytest.mark.cuda)])
+def device(request: pytest.FixtureRequest) -> str:
+    """Every back end that a test of the solver should hold on, where the machine has it."""
+    if request.param == "cuda":
+        info = el.build_info()
+        if "cuda" not in info["backends"]:
+            pytest.skip("this build has no CUDA back end")
+        if not info["cuda"]["devices"]:
+            pytest.skip(f"no usable CUDA device: {info['cuda']['reason'] or 'none found'}")
+    return str(request.param)
+
+
 @pytest.fixture(scope="session")
 def problem() -> el.Problem:
     return make_fleet()

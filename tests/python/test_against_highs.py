@@ -122,26 +122,26 @@ def assert_certified(problem: el.Problem, solution: el.Solution, best: float) ->
 
 @settings(max_examples=200)
 @given(problems())
-def test_linear_problems(problem):
-    assert_certified(problem, el.solve(problem), optimum(problem))
+def test_linear_problems(device, problem):
+    assert_certified(problem, el.solve(problem, device=device), optimum(problem))
 
 
 @settings(max_examples=40)
 @given(problems(quadratic=True))
-def test_quadratic_problems(problem):
-    assert_certified(problem, el.solve(problem), optimum(problem))
+def test_quadratic_problems(device, problem):
+    assert_certified(problem, el.solve(problem, device=device), optimum(problem))
 
 
 @settings(max_examples=40)
 @given(problems(), st.integers(0, 2**32 - 1))
-def test_infeasible_problems(problem, seed):
+def test_infeasible_problems(device, problem, seed):
     """Shrink a capacity that is in the way, or not: HiGHS and we must say the same."""
     rng = np.random.default_rng(seed)
     capacity = np.broadcast_to(problem.capacity, problem.price.shape).copy()
     closed = rng.random(capacity.shape) < 0.3
     capacity[closed] = np.minimum(capacity[closed], 1e3) * rng.choice([0.0, 0.5, 0.9])
     problem = problem.replace(capacity=capacity, shed_cost=None)
-    solution, best = el.solve(problem), optimum(problem)
+    solution, best = el.solve(problem, device=device), optimum(problem)
     assert (solution.status == "infeasible") == math.isinf(best)
     if math.isinf(best):
         assert el.certify(problem, solution).lower_bound == math.inf
@@ -151,8 +151,8 @@ def test_infeasible_problems(problem, seed):
 
 
 @pytest.mark.parametrize("connectivity", ["full", "partial"])
-def test_ten_data_centres(connectivity):
+def test_ten_data_centres(device, connectivity):
     if not TRACE.is_dir():
         pytest.skip("the ten-data-centre trace is not there: expected ../shared/data/eglb-10dc")
     problem = el.data.read_eglb(TRACE, connectivity=connectivity)
-    assert_certified(problem, el.solve(problem), optimum(problem))
+    assert_certified(problem, el.solve(problem, device=device), optimum(problem))

@@ -27,28 +27,30 @@ def family(problem) -> list[el.Problem]:
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
-def test_a_batch_has_the_bits_of_single_solves(family, threads):
-    batch = el.solve_batch(family, threads=threads)
-    alone = [el.solve(problem, threads=1) for problem in family]
+def test_a_batch_has_the_bits_of_single_solves(family, device, threads):
+    batch = el.solve_batch(family, threads=threads, device=device)
+    alone = [el.solve(problem, threads=1, device=device) for problem in family]
     assert all(same_bits(*pair) for pair in zip(batch, alone, strict=True))
     assert len({s.iterations for s in batch}) > 1  # each finishes by itself
 
 
-def test_every_scenario_is_certified(family, solution):
+def test_every_scenario_is_certified(family, solution, device):
     for start in (None, solution):
-        for problem, found in zip(family, el.solve_batch(family, warm_start=start), strict=True):
+        batch = el.solve_batch(family, warm_start=start, device=device)
+        for problem, found in zip(family, batch, strict=True):
             assert found.status == "optimal" and found.gap <= 1e-6
             assert_usable(problem, found)
 
 
-def test_an_infeasible_scenario_leaves_the_others_alone(family):
+def test_an_infeasible_scenario_leaves_the_others_alone(family, device):
     broken = family[2].replace(demand=family[2].demand * 3)
-    found = el.solve_batch([*family[:2], broken, *family[3:]])
+    found = el.solve_batch([*family[:2], broken, *family[3:]], device=device)
     assert [s.status for s in found] == ["optimal"] * 2 + ["infeasible"] + ["optimal"] * 6
 
 
-def test_a_batch_out_of_time_returns_plans(family):
-    for problem, found in zip(family, el.solve_batch(family, time_limit=1e-6), strict=True):
+def test_a_batch_out_of_time_returns_plans(family, device):
+    batch = el.solve_batch(family, time_limit=1e-6, device=device)
+    for problem, found in zip(family, batch, strict=True):
         assert found.status == "feasible"
         assert_usable(problem, found)
 
@@ -77,8 +79,8 @@ WEIGHTS = np.geomspace(1e4, 1.0, 9)
 
 
 @pytest.fixture(scope="module")
-def front(problem) -> el.Frontier:
-    return el.frontier(problem, {"carbon": WEIGHTS})
+def front(problem, device) -> el.Frontier:
+    return el.frontier(problem, {"carbon": WEIGHTS}, device=device)
 
 
 def test_a_frontier_trades_cost_for_equity(problem, front):
@@ -96,8 +98,10 @@ def test_a_frontier_trades_cost_for_equity(problem, front):
     assert front.burden["carbon"][3] == pytest.approx(front[3].footprints["carbon"].max())
 
 
-def test_a_frontier_has_the_same_bits_for_any_number_of_threads(problem):
-    one, two = (el.frontier(problem, {"water": [1.0, 30.0, 90.0]}, threads=n) for n in (1, 3))
+def test_a_frontier_has_the_same_bits_for_any_number_of_threads(problem, device):
+    one, two = (
+        el.frontier(problem, {"water": [1.0, 30.0, 90.0]}, threads=n, device=device) for n in (1, 3)
+    )
     assert all(same_bits(*pair) for pair in zip(one, two, strict=True))
 
 
@@ -144,21 +148,22 @@ def window(problem: el.Problem, first: int, last: int) -> el.Problem:
 @pytest.mark.parametrize(
     ("first", "last", "shift"), [(6, 30, 6), (1, 25, 1), (6, 34, 6), (0, 9, 0)]
 )
-def test_a_rolling_horizon_starts_from_the_last(fleet, first, last, shift):
+def test_a_rolling_horizon_starts_from_the_last(fleet, device, first, last, shift):
     long = fleet(slots=40)
-    before = el.solve(window(long, 0, 24))
+    before = el.solve(window(long, 0, 24), device=device)
     now = window(long, first, last)
-    warm, cold = el.solve(now, warm_start=before, shift=shift), el.solve(now)
+    warm = el.solve(now, warm_start=before, shift=shift, device=device)
+    cold = el.solve(now, device=device)
     assert warm.status == "optimal"
     assert warm.objective == pytest.approx(cold.objective, rel=2e-6)
     assert_usable(now, warm)
 
 
-def test_a_shifted_start_takes_the_right_slots(fleet):
+def test_a_shifted_start_takes_the_right_slots(fleet, device):
     # Without equity slots are independent: where all slots are known, nothing is left to do.
     long = fleet(slots=40).replace(equity={})
-    before = el.solve(window(long, 0, 30), tol=1e-9)
-    warm = el.solve(window(long, 6, 30), warm_start=before, shift=6, tol=1e-6)
+    before = el.solve(window(long, 0, 30), tol=1e-9, device=device)
+    warm = el.solve(window(long, 6, 30), warm_start=before, shift=6, device=device)
     assert warm.iterations == 0 and warm.status == "optimal"
 
 
@@ -167,11 +172,11 @@ def test_a_bad_shift_is_named(problem, solution):
         el.solve(problem, warm_start=solution, shift=-1)
 
 
-def test_a_warm_start_of_other_weights_and_demand(problem, solution):
+def test_a_warm_start_of_other_weights_and_demand(problem, solution, device):
     other = problem.replace(
         demand=problem.demand * 0.8, equity={"carbon": el.Norm(9.0, 2.0), "water": el.Budget(1e9)}
     )
-    warm, cold = el.solve(other, warm_start=solution), el.solve(other)
+    warm, cold = (el.solve(other, warm_start=w, device=device) for w in (solution, None))
     assert warm.status == "optimal"
     assert warm.objective == pytest.approx(cold.objective, rel=2e-6)
     assert_usable(other, warm)

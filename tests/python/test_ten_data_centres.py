@@ -21,8 +21,8 @@ def trace() -> el.Problem:
 
 
 @pytest.fixture(scope="module")
-def fairest(trace) -> el.Solution:
-    return el.solve(trace)
+def fairest(trace, device) -> el.Solution:
+    return el.solve(trace, device=device)
 
 
 def assert_certified(problem: el.Problem, solution: el.Solution) -> None:
@@ -31,7 +31,7 @@ def assert_certified(problem: el.Problem, solution: el.Solution) -> None:
     assert found.unmet <= 1e-12 and found.overload <= 1e-9 and found.overspent <= 1.001e-9
 
 
-def test_sum_is_the_oblivious_optimum(trace):
+def test_sum_is_the_oblivious_optimum(trace, device):
     """Slot by slot a fractional knapsack: fill the sites from the cheapest, burdens included."""
     terms = {name: el.Sum(term.weight / 10) for name, term in trace.equity.items()}
     problem = trace.replace(equity=terms)
@@ -44,7 +44,7 @@ def test_sum_is_the_oblivious_optimum(trace):
             served = min(left, capacity[t, i])
             best += served * cost[t, i]
             left -= served
-    solution = el.solve(problem)
+    solution = el.solve(problem, device=device)
     assert_certified(problem, solution)
     assert solution.objective == pytest.approx(best, rel=1e-6)
     assert solution.lower_bound <= best * (1 + 1e-12)
@@ -59,12 +59,12 @@ def test_single_precision_arcs_reach_the_tolerance(trace, fairest, tol):
     assert solution.objective >= fairest.lower_bound
 
 
-def test_norms_approach_the_maximum(trace, fairest):
+def test_norms_approach_the_maximum(trace, fairest, device):
     heaviest = []
     for q in (2.0, 4.0, 16.0, 64.0):
         terms = {name: el.Norm(term.weight, q) for name, term in trace.equity.items()}
         problem = trace.replace(equity=terms)
-        solution = el.solve(problem)
+        solution = el.solve(problem, device=device)
         assert_certified(problem, solution)
         # |z|_inf <= |z|_q <= G^(1/q) |z|_inf: the optima are as close.
         norms = solution.objective, fairest.objective
@@ -77,27 +77,27 @@ def test_norms_approach_the_maximum(trace, fairest):
     assert heaviest[-1] == pytest.approx(fairest.objective, rel=3e-3)
 
 
-def test_a_budget_at_the_fairest_maximum_changes_nothing(trace, fairest):
+def test_a_budget_at_the_fairest_maximum_changes_nothing(trace, fairest, device):
     limit = float(fairest.footprints["carbon"].max())
     problem = trace.replace(equity=dict(trace.equity) | {"carbon": el.Budget(limit)})
-    solution = el.solve(problem)
+    solution = el.solve(problem, device=device)
     assert_certified(problem, solution)
     paid = trace.equity["carbon"].weight * limit
     assert solution.objective + paid == pytest.approx(fairest.objective, rel=1e-5)
 
 
-def test_top_means_lie_between_mean_and_maximum(trace, fairest):
+def test_top_means_lie_between_mean_and_maximum(trace, fairest, device):
     objectives = []
     for k in (1, 3, 10):
         terms = {name: el.TopMean(term.weight, k) for name, term in trace.equity.items()}
-        solution = el.solve(trace.replace(equity=terms))
+        solution = el.solve(trace.replace(equity=terms), device=device)
         assert_certified(solution.problem, solution)
         objectives.append(solution.objective)
     assert objectives[0] == pytest.approx(fairest.objective, rel=2e-6)
     assert objectives[0] > objectives[1] > objectives[2]
 
 
-def test_waiting_helps(trace):
+def test_waiting_helps(trace, device):
     """A fifth of the work may wait: what energy and burdens cost together falls."""
     week = slice(0, 72)
     batch, web = 0.2 * trace.demand[week], 0.8 * trace.demand[week]
@@ -112,7 +112,7 @@ def test_waiting_helps(trace):
         network=rigid,
     )
     patient = problem.replace(network=rigid.with_delays({10 + j: 24 for j in range(10)}))
-    without, waiting = el.solve(problem, tol=1e-4), el.solve(patient, tol=1e-4)
+    without, waiting = (el.solve(p, tol=1e-4, device=device) for p in (problem, patient))
     for one in (without, waiting):
         found = el.certify(one.problem, one)
         assert one.status == "optimal" and found.gap <= 1.01e-4
@@ -122,15 +122,15 @@ def test_waiting_helps(trace):
     assert energy[0] < energy[1]
 
 
-def test_a_batch_and_a_frontier(trace, fairest):
+def test_a_batch_and_a_frontier(trace, device):
     rng = np.random.default_rng(0)
     scenarios = [
         trace.replace(demand=trace.demand * rng.uniform(0.9, 1, trace.demand.shape))
         for _ in range(6)
     ]
-    for problem, solution in zip(scenarios, el.solve_batch(scenarios), strict=True):
+    for problem, solution in zip(scenarios, el.solve_batch(scenarios, device=device), strict=True):
         assert_certified(problem, solution)
-    front = el.frontier(trace, {"carbon": np.geomspace(1, 1e5, 32)})
+    front = el.frontier(trace, {"carbon": np.geomspace(1, 1e5, 32)}, device=device)
     for solution in front:
         assert_certified(solution.problem, solution)
     assert (np.diff(front.burden["carbon"]) <= 1e-5 * front.burden["carbon"][0]).all()

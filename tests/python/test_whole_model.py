@@ -64,16 +64,16 @@ SEEDS = st.integers(0, 2**32 - 1)
 @settings(max_examples=60)
 @given(problems(), SEEDS)
 @pytest.mark.parametrize("kind", ["max", "sum", "norm", "topmean"])
-def test_each_kind(kind, problem, seed):
+def test_each_kind(kind, device, problem, seed):
     problem = with_terms(problem, np.random.default_rng(seed), [kind])
-    assert_certified(problem, el.solve(problem), optimum(problem))
+    assert_certified(problem, el.solve(problem, device=device), optimum(problem))
 
 
 @settings(max_examples=60)
 @given(problems(), SEEDS, st.sampled_from([1e-3, 0.02, 0.3]))
-def test_budgets(problem, seed, room):
+def test_budgets(device, problem, seed, room):
     problem = with_budgets(problem, np.random.default_rng(seed), room)
-    solution, best = el.solve(problem), optimum(problem)
+    solution, best = el.solve(problem, device=device), optimum(problem)
     if math.isinf(best):
         assert solution.status == "infeasible"
         assert el.certify(problem, solution).lower_bound == math.inf
@@ -84,12 +84,12 @@ def test_budgets(problem, seed, room):
 
 @settings(max_examples=60)
 @given(problems(quadratic=True), SEEDS)
-def test_all_kinds_together_with_curved_costs_and_idle_power(problem, seed):
+def test_all_kinds_together_with_curved_costs_and_idle_power(device, problem, seed):
     rng = np.random.default_rng(seed)
     problem = with_terms(problem, rng, ["max", "sum", "norm", "topmean"])
     idle = rng.choice([0.0, 1.0]) * rng.uniform(0, 3, (problem.slots, problem.sites))
     problem = problem.replace(idle_power=idle[0] if rng.random() < 0.5 else idle)
-    solution = el.solve(problem)
+    solution = el.solve(problem, device=device)
     assert_certified(problem, solution, optimum(problem))
     found = el.certify(problem, solution)
     assert found.gap <= 1.01e-6 and found.unmet <= 1e-12 and found.overload <= 1e-9
@@ -97,10 +97,10 @@ def test_all_kinds_together_with_curved_costs_and_idle_power(problem, seed):
 
 @settings(max_examples=60)
 @given(problems(quadratic=True), SEEDS)
-def test_budgets_with_curved_costs_and_idle_power(problem, seed):
+def test_budgets_with_curved_costs_and_idle_power(device, problem, seed):
     rng = np.random.default_rng(seed)
     problem = with_budgets(problem.replace(idle_power=rng.uniform(0, 3)), rng, 0.05)
-    solution, best = el.solve(problem), optimum(problem)
+    solution, best = el.solve(problem, device=device), optimum(problem)
     if math.isinf(best):
         assert solution.status == "infeasible"
     else:

@@ -551,39 +551,108 @@ EQUILOAD_HD double sum_lanes(V value) {
     return sum;
 }
 
-// Adds F K F' among some sites to the lower triangle of `matrix`, row-major over (site, footprint) pairs. K
-// is kappa eta less the products of the rows  eta W' L^-T.  Scratch: [selected][gateway][lane].
+// Sites that are worked on together when the equity matrix is built: their numbers meet each load of the
+// factor.
+inline constexpr int tile = 4;
+
+// The first gateway that feeds any of some sites: their rows are zero before it.
+inline int first_gateway(const Model& m, const Interior& p, const int* sites, int count) {
+    int first = m.gateways;
+    for (int c = 0; c < count; ++c)  // arcs by site are ordered by gateway
+        if (const int e = p.in_start[sites[c]];
+            e < p.in_start[sites[c] + 1] && p.gateway[p.in_arc[e]] < first)
+            first = p.gateway[p.in_arc[e]];
+    return first;
+}
+
+// Gateways j .. j + Rows - 1 of  value <- L^-1 value  for a tile of right-hand sides that start at `first`.
+template <class V, int Rows>
+inline void forward_rows(const double* factor, int first, int j, double* value) {
+    constexpr int n = V::lanes, width = tile * n;
+    const double* l[Rows];
+    V sum[Rows][tile];
+    for (int r = 0; r < Rows; ++r) {
+        l[r] = factor + triangle(j + r) * n;
+        for (int c = 0; c < tile; ++c) sum[r][c] = V::load(value + (j + r) * width + c * n);
+    }
+    for (int h = first; h < j; ++h)
+        for (int c = 0; c < tile; ++c) {
+            const V solved = V::load(value + h * width + c * n);
+            for (int r = 0; r < Rows; ++r) sum[r][c] = sum[r][c] - V::load(l[r] + h * n) * solved;
+        }
+    for (int r = 0; r < Rows; ++r)
+        for (int c = 0; c < tile; ++c) {
+            for (int h = 0; h < r; ++h) sum[r][c] = sum[r][c] - V::load(l[r] + (j + h) * n) * sum[h][c];
+            sum[r][c] = sum[r][c] * V::load(l[r] + (j + r) * n);
+            sum[r][c].store(value + (j + r) * width + c * n);
+        }
+}
+
+// Rows of a tile of sites,  L^-1 W eta  as [gateway][tile][lane], from their first gateway on.
 template <class V>
-inline void interior_matrix(const Model& m, const Interior& p, int block, const int* sites, int count,
-                            double* matrix, double* scratch) {
-    constexpr int n = V::lanes;
+inline void matrix_rows(const Model& m, const Interior& p, int block, const int* sites, int count,
+                        double* rows) {
+    constexpr int n = V::lanes, width = tile * n;
     const double* const factor = p.factor + static_cast<long>(block) * triangle(m.gateways + 1) * n;
+    const int first = first_gateway(m, p, sites, count);
+    for (long k = static_cast<long>(first) * tile; k < static_cast<long>(m.gateways) * tile; ++k)
+        V(0.0).store(rows + k * n);
     for (int c = 0; c < count; ++c) {
-        double* const row = scratch + static_cast<long>(c) * m.gateways * n;
-        for (int j = 0; j < m.gateways; ++j) V(0.0).store(row + j * n);
         const V eta = V::load(p.eta + offset<V>(block, m.sites, sites[c]));
         for (int e = p.in_start[sites[c]]; e < p.in_start[sites[c] + 1]; ++e) {
             const int a = p.in_arc[e];
-            double* const entry = row + p.gateway[a] * n;
+            double* const entry = rows + p.gateway[a] * width + c * n;
             (V::load(entry) + eta * V(m.energy[a]) * V::load(p.inv_d + offset<V>(block, m.arcs, a)))
                 .store(entry);
         }
-        forward<V>(factor, m.gateways, row);
-        for (int d = 0; d <= c; ++d) {
-            const double* const other = scratch + static_cast<long>(d) * m.gateways * n;
-            V flow(0.0);
-            for (int j = 0; j < m.gateways; ++j) flow = flow - V::load(row + j * n) * V::load(other + j * n);
-            const long at = offset<V>(block, m.sites, sites[c]);
-            if (c == d) flow = flow + V::load(p.kappa + at) * V::load(p.eta + at);
-            for (int r = 0; r < m.footprints; ++r) {
-                const V f =
-                    flow * V::load(m.footprint + offset<V>(block * m.footprints + r, m.sites, sites[c]));
-                for (int q = 0; q < m.footprints; ++q)
-                    matrix[(static_cast<long>(c) * m.footprints + r) * count * m.footprints +
-                           d * m.footprints + q] +=
-                        sum_lanes(f * V::load(m.footprint +
-                                              offset<V>(block * m.footprints + q, m.sites, sites[d])));
-            }
+    }
+    int j = first;
+    for (; j + 1 < m.gateways; j += 2) forward_rows<V, 2>(factor, first, j, rows);
+    if (j < m.gateways) forward_rows<V, 1>(factor, first, j, rows);
+}
+
+// Adds f_r f_q times the flow between two sites to their entries of the matrix.
+template <class V>
+inline void add_matrix_entry(const Model& m, int block, const int* sites, int count, int c, int d, V flow,
+                             double* matrix) {
+    for (int r = 0; r < m.footprints; ++r) {
+        const V f = flow * V::load(m.footprint + offset<V>(block * m.footprints + r, m.sites, sites[c]));
+        for (int q = 0; q < m.footprints; ++q)
+            matrix[(static_cast<long>(c) * m.footprints + r) * count * m.footprints + d * m.footprints + q] +=
+                sum_lanes(f * V::load(m.footprint + offset<V>(block * m.footprints + q, m.sites, sites[d])));
+    }
+}
+
+// Adds F K F' among some sites to the lower triangle of `matrix`, row-major over (site, footprint) pairs. K
+// is kappa eta less the products of the rows  eta W' L^-T.  Scratch: [tile of sites][gateway][site][lane].
+template <class V>
+inline void interior_matrix(const Model& m, const Interior& p, int block, const int* sites, int count,
+                            double* matrix, double* scratch) {
+    constexpr int n = V::lanes, width = tile * n;
+    for (int c = 0; c < count; c += tile) {
+        const int wide = count - c < tile ? count - c : tile;
+        const long size = static_cast<long>(m.gateways) * width;
+        double* const rows = scratch + c / tile * size;
+        matrix_rows<V>(m, p, block, sites + c, wide, rows);
+        const int first_c = first_gateway(m, p, sites + c, wide);
+        for (int d = 0; d <= c; d += tile) {
+            const double* const others = scratch + d / tile * size;
+            const int first_d = first_gateway(m, p, sites + d, tile < count - d ? tile : count - d);
+            const int first = first_c < first_d ? first_d : first_c;
+            V flow[tile][tile];
+            for (int k = 0; k < tile * tile; ++k) flow[k / tile][k % tile] = V(0.0);
+            for (int j = first; j < m.gateways; ++j)
+                for (int k = 0; k < tile; ++k) {
+                    const V row = V::load(rows + j * width + k * n);
+                    for (int l = 0; l < tile; ++l)
+                        flow[k][l] = flow[k][l] - row * V::load(others + j * width + l * n);
+                }
+            for (int k = 0; k < wide; ++k)
+                for (int l = 0; l < tile && d + l <= c + k; ++l) {
+                    const long at = offset<V>(block, m.sites, sites[c + k]);
+                    const V own = c + k == d + l ? V::load(p.kappa + at) * V::load(p.eta + at) : V(0.0);
+                    add_matrix_entry<V>(m, block, sites, count, c + k, d + l, flow[k][l] + own, matrix);
+                }
         }
     }
 }

@@ -47,7 +47,7 @@ class EquityProx {
         std::size_t footprint;
         const Footprint* data;
         std::unique_ptr<EquityFunction> function;
-        std::vector<double> pi, centre, z, curvature;
+        std::vector<double> pi, centre, before, z, curvature;
         std::vector<double> moved, damping;  // last step, and by how much the next is shortened
     };
 

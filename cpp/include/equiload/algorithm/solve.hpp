@@ -94,11 +94,32 @@ class Examiner {
     Budgets budgets_;
 };
 
-// Checks at 32, then every eighth of the iterations done: their cost stays a fraction, and no clock decides
-// them.
-inline std::int64_t next_check(std::int64_t iteration) {
-    return std::max(iteration + 16, iteration + iteration / 8);
-}
+// When to look: a check costs tens of iterations. The gap of the last two tells by how much iterations must
+// grow to reach the tolerance, by an eighth at least and a half at most: neither a lucky check nor a stalled
+// one misleads far. No clock decides, for the same bits on any machine.
+class CheckSchedule {
+ public:
+    explicit CheckSchedule(double tol) : tol_(tol) {}
+
+    bool due(std::int64_t iteration) const { return iteration >= next_; }
+
+    void checked(std::int64_t iteration, double gap) {
+        const double done = static_cast<double>(iteration);
+        double growth = least;
+        if (gap < gap_ && gap_ < std::numeric_limits<double>::infinity()) {
+            const double order = std::log(gap_ / gap) / std::log(done / checked_);
+            growth = std::pow(gap / tol_, 1 / order);
+        }
+        growth = std::clamp(growth, least, most);
+        next_ = std::max(iteration + 16, static_cast<std::int64_t>(done * growth));
+        checked_ = done, gap_ = gap;
+    }
+
+ private:
+    static constexpr double least = 1.125, most = 1.5;
+    double tol_, checked_ = 0, gap_ = std::numeric_limits<double>::infinity();
+    std::int64_t next_ = 32;
+};
 
 template <Backend B, class Watch>
 Status iterate_to_tolerance(B& backend, EquityProx& equity, Examiner& examiner, const Criteria& criteria,
@@ -106,7 +127,7 @@ Status iterate_to_tolerance(B& backend, EquityProx& equity, Examiner& examiner, 
     std::vector<double> x(problem.slots * problem.arcs);
     Prices prices;
     prices.energy.resize(problem.slots * problem.sites);
-    std::int64_t check = 32;
+    CheckSchedule checks(criteria.tol);
     // Prices of budgets have no bound: one step an iteration lets them swing for ever where cells jump.
     const int inner_steps = std::max(tuning.inner_steps, equity.bounded() ? 0 : 5);
 
@@ -124,13 +145,12 @@ Status iterate_to_tolerance(B& backend, EquityProx& equity, Examiner& examiner, 
         Pass pass;
         pass.decide = k % tuning.decide_every == 0;
         pass.measure = (k + 1) % tuning.decide_every == 0;
-        pass.keep = k >= check || last;
+        pass.keep = checks.due(k) || last;
         pass.iteration = static_cast<double>(k);
         equity.step(backend.iterate(equity.site_prices(), pass));
         for (int inner = 0; inner < inner_steps; ++inner) equity.step(backend.burden(equity.site_prices()));
         if (!pass.keep) continue;
 
-        check = next_check(k);
         backend.candidate(equity.site_prices(), x.data(), prices.energy.data());
         prices.equity = equity.region_prices();
         examiner.examine(x, prices, criteria.tol);
@@ -138,6 +158,7 @@ Status iterate_to_tolerance(B& backend, EquityProx& equity, Examiner& examiner, 
         x.resize(problem.slots * problem.arcs);
         now.objective = examiner.best.objective;
         now.lower_bound = examiner.best.lower_bound;
+        checks.checked(k, relative_gap(now.objective, now.lower_bound));
         watch(now, true);
         if (const auto status = termination(criteria, now)) return *status;
         if (last) return Status::feasible;

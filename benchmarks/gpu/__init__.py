@@ -1,0 +1,1 @@
+"""What the CUDA back end does on one machine, in one call; see README.md beside this file."""

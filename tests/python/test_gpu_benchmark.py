@@ -1,0 +1,229 @@
+"""The benchmark of the CUDA back end, as far as it goes without one."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT))
+
+from benchmarks.gpu import __main__ as driver  # noqa: E402
+from benchmarks.gpu import measure, plan, table  # noqa: E402
+
+
+def bench(*arguments: str, **more: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, "-m", "benchmarks.gpu", *arguments],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=os.environ | more,
+        check=False,
+    )
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def stages(clock: Clock, *lines: tuple) -> list[plan.Stage]:
+    """Stages that take the seconds given, or end as the exception given says."""
+
+    def make(name, least, most, takes, after=None):
+        def run(seconds: float) -> str:
+            if isinstance(takes, Exception):
+                raise takes
+            clock.now += min(takes, seconds)
+            if takes > seconds:
+                raise plan.Stopped(f"stopped after {seconds:.0f} s")
+            return f"given {seconds:.0f} s"
+
+        return plan.Stage(name, least, most, run, after)
+
+    return [make(*line) for line in lines]
+
+
+def test_the_budget_is_kept_and_all_is_told():
+    clock, told = Clock(), []
+    found = plan.follow(
+        stages(
+            clock,
+            ("first", 5, 60, 20),
+            ("slow", 5, 30, 99),
+            ("large", 60, 90, 1),
+            ("broken", 1, 9, plan.Failed("exit status 3")),
+            ("surprise", 1, 9, OSError("no room")),
+            ("idle", 1, 9, plan.Skipped("not here")),
+            ("behind", 1, 9, 1, "broken"),
+            ("last", 5, 90, 5),
+        ),
+        100.0,
+        told.append,
+        clock,
+    )
+    assert found == told and clock.now == 155.0
+    assert [(o.name, o.outcome, o.seconds, o.note) for o in found] == [
+        ("first", "done", 20, "given 60 s"),
+        ("slow", "stopped", 30, "stopped after 30 s"),
+        ("large", "skipped", 0, "needs 60 s, 50 s left"),
+        ("broken", "failed", 0, "exit status 3"),
+        ("surprise", "failed", 0, "OSError: no room"),
+        ("idle", "skipped", 0, "not here"),
+        ("behind", "skipped", 0, "needs the stage broken"),
+        ("last", "done", 5, "given 50 s"),
+    ]
+    json.dumps(plan.as_json(found))
+
+
+def run(code: str, seconds: float, folder: Path) -> str:
+    return plan.command([sys.executable, "-c", code], seconds, folder / "log.txt", cwd=folder)
+
+
+def test_a_command_ends_in_time_with_all_it_started(tmp_path):
+    assert run("print('fine')", 60, tmp_path) == "fine\n"
+    with pytest.raises(plan.Failed, match="exit status 4: the reason"):
+        run("print('the reason\\n'); raise SystemExit(4)", 60, tmp_path)
+    # The child holds the pipe that is read here until it is ended as well.
+    reader, writer = os.pipe()
+    os.set_inheritable(writer, True)
+    child = f"import subprocess, time; subprocess.Popen(['sleep', '600'], pass_fds=[{writer}])"
+    code = f"import os; os.set_inheritable({writer}, True); {child}; time.sleep(600)"
+    popen = subprocess.Popen
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(plan.Stopped, match="stopped after"):
+        patch.setattr(subprocess, "Popen", lambda *a, **k: popen(*a, **k, pass_fds=[writer]))
+        run(code, 1.0, tmp_path)
+    os.close(writer)
+    assert os.read(reader, 1) == b""
+    os.close(reader)
+    log = (tmp_path / "log.txt").read_text()
+    assert "fine" in log and "the reason" in log
+
+
+def test_iterations_are_told_from_checks():
+    # 2 ms an iteration and 50 ms a check, which come at growing distances.
+    counts = [32, 48, 64, 128, 256, 512]
+    trace = [(n, 0.002 * n + 0.05 * k, 1e-3) for k, n in enumerate(counts)]
+    found = measure.rates(trace, arcs=1_000_000, precision="double", copy=24.0)
+    assert found["iteration_ms"] == pytest.approx(2.0)
+    assert found["check_ms"] == pytest.approx(50.0)
+    assert found["gb_per_second"] == pytest.approx(12.0)
+    assert found["share_of_copy"] == pytest.approx(0.5)
+    assert found["iterations_per_second"] == pytest.approx(480 / (0.96 + 0.25))
+    short = measure.rates(trace[:3], arcs=1, precision="mixed", copy=None)
+    assert short == {"iterations_per_second": pytest.approx(32 / (0.064 + 0.1))}
+    assert measure.rates(trace[:1], 1, "double", None) == {}
+    assert measure.reached([(1, 0.1, np.inf), (2, 0.2, 1e-5)], 1e-4) == 0.2
+    assert measure.reached([(1, 0.1, np.nan)], 1e-4) is None
+
+
+def test_the_table():
+    record = {"world": "year", "device": "cuda", "precision": "double", "arcs": 140_160_000}
+    record |= {"generate_seconds": 3.14159, "setup_seconds": 0.5, "iterations_per_second": 812.34}
+    record |= {"iteration_ms": 0.9, "gb_per_second": 3737.6, "share_of_copy": 0.867}
+    record |= {"seconds_to_1e-4": 1.25, "gap": 2.5e-5, "method": "first-order"}
+    head, row, other = table.worlds([record, {"world": "week"}]).splitlines()
+    assert head.split("  ")[0].strip() == "world" and head.endswith("method")
+    cells = "year cuda double 140,160,000 3.14 s 0.5 s 812.3 0.9 3.74e+03 87% 1.25 s - 2.5e-05"
+    assert row.split() == [*cells.split(), "first-order"]
+    assert other.split() == ["week", *"-" * 13]
+    assert len(head) == len(row)
+
+
+def test_the_plan_is_printed_and_most_worth_comes_first():
+    found = bench("--plan")
+    names = [line.split()[0] for line in found.stdout.splitlines()]
+    assert found.returncode == 0 and names[:3] == ["build", "copy", "cpp-tests"]
+    assert names.index("week") < names.index("year") < names.index("large")
+    some = bench("--plan", "--stages", "year").stdout
+    assert [line.split()[0] for line in some.splitlines()] == ["build", "year"]
+    some = bench("--plan", "--stages", "year,copy", "--installed").stdout
+    assert [line.split()[0] for line in some.splitlines()] == ["copy", "year"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--stages", "week,month"], "there is no stage 'month'; there are build, copy,"),
+        (["--budget", "0"], "--budget is 0.0; it must be above 0"),
+    ],
+)
+def test_bad_arguments_are_named(capsys, arguments, message):
+    with pytest.raises(SystemExit) as end:
+        driver.parse(arguments)
+    assert end.value.code == 2 and message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("said", [None, "No devices were found"])
+def test_without_a_gpu_it_refuses_in_one_line(tmp_path, said):
+    if said:
+        (tmp_path / "nvidia-smi").write_text(f"#!/bin/sh\necho {said}\n")
+        (tmp_path / "nvidia-smi").chmod(0o755)
+    found = bench("--out", str(tmp_path / "out"), PATH=str(tmp_path))
+    assert found.returncode == 2 and found.stderr == ""
+    assert found.stdout.startswith("benchmarks.gpu: no NVIDIA GPU here (")
+    assert found.stdout.count("\n") == 1 and (said or "there is no nvidia-smi") in found.stdout
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_build_that_cannot_use_the_device_fails():
+    bench = driver.Bench(driver.parse(["--installed"]))
+    info = {"backends": ["reference", "cpu"], "compiler": "GCC", "vector": "avx2"}
+    with pytest.raises(plan.Failed, match="has no cuda back end, only reference, cpu"):
+        bench.described(info)
+    info["backends"].append("cuda")
+    info["cuda"] = {"devices": [], "reason": "driver too old", "toolkit": "13.0", "targets": "90"}
+    with pytest.raises(plan.Failed, match="the build can use no device: driver too old"):
+        bench.described(info)
+    info["cuda"]["devices"] = ["NVIDIA H200"]
+    assert bench.described(info) == "CUDA 13.0 for 90, GCC"
+
+
+def test_the_architecture_is_the_gpus(monkeypatch):
+    monkeypatch.setattr(driver, "ask_gpu", lambda *fields: {"compute_cap": "12.0"}[fields[0]])
+    assert driver.architecture() == "120"
+    monkeypatch.setattr(driver, "ask_gpu", lambda *fields: "")
+    with pytest.raises(plan.Failed, match="names no compute capability: ''"):
+        driver.architecture()
+
+
+def test_the_same_code_measures_on_the_cpu(tmp_path):
+    names = "copy,cpp-tests,week,week-cpu,memcheck"
+    arguments = ["--device", "cpu", "--tiny", "--installed", "--stages", names]
+    found = bench(*arguments, "--budget", "120", "--out", str(tmp_path))
+    assert found.returncode == 0, found.stdout + found.stderr
+    results = json.loads((tmp_path / "results.json").read_text())
+    outcomes = {stage["name"]: stage["outcome"] for stage in results["stages"]}
+    assert outcomes == dict.fromkeys(("copy", "week", "week-cpu"), "done") | dict.fromkeys(
+        ("cpp-tests", "memcheck"), "skipped"
+    )
+    assert results["copy_gb_s"] > 0 and len(results["worlds"]) == 2
+    for world in results["worlds"]:
+        assert world["status"] == "optimal" and world["gap"] <= 1e-6
+        assert 0 < world["seconds_to_1e-4"] <= world["seconds_to_1e-6"] <= world["seconds"]
+        assert world["iterations_per_second"] > 0 and world["arcs"] == 24 * 60
+    assert results["worlds"][1]["threads"] == 2
+    assert "iterations/s" in found.stdout and "the device copies" in found.stdout
+    assert "benchmarks.gpu.measure" in (tmp_path / "log.txt").read_text()
+
+
+def test_a_failing_stage_shows_in_the_status(tmp_path):
+    (tmp_path / "equiload.py").write_text("raise ImportError('a broken build')\n")
+    arguments = ["--device", "cpu", "--installed", "--stages", "week", "--out", str(tmp_path)]
+    found = bench(*arguments, PYTHONPATH=str(tmp_path))
+    assert found.returncode == 1
+    assert "exit status 1: ImportError: a broken build" in found.stdout
+
+
+def test_the_solves_under_the_sanitizer():
+    measure.sanitize("cpu")
