@@ -30,7 +30,10 @@ void register_settings(py::module_& module) {
         .def_readwrite("threads", &Settings::threads)
         .def_readwrite("device", &Settings::device)
         .def_readwrite("method", &Settings::method)
-        .def_readwrite("instructions", &Settings::instructions);
+        .def_readwrite("precision", &Settings::precision)
+        .def_readwrite("instructions", &Settings::instructions)
+        .def_readwrite("stream", &Settings::stream)
+        .def("validate", &Settings::validate);
     py::class_<Tuning>(module, "Tuning")
         .def(py::init(&from_keywords<Tuning>))
         .def_readwrite("sufficient", &Tuning::sufficient)

@@ -11,10 +11,11 @@
 
 namespace equiload {
 
+template <class Stored>
 class BlockBackend {
  public:
-    BlockBackend(const Problem& problem, const EquityProx& equity, const BlockKernels& kernels, Team& team,
-                 const Tuning& tuning);
+    BlockBackend(const Problem& problem, const EquityProx& equity, const BlockKernels<Stored>& kernels,
+                 Team& team, const Tuning& tuning);
 
     void start(const double* x, const double* v, std::span<const double> lambda);
     std::span<const double> begin(std::span<const double> lambda);
@@ -25,18 +26,22 @@ class BlockBackend {
     std::string name() const { return kernels_.name; }
 
  private:
-    void estimate_weights(const double* lambda);
     void restart_together(const Pass& pass);
+    Stored* make_arcs(std::size_t items) { return arcs_.emplace_back(blocks_.lane_count(items)).data(); }
     double* scratch(int member) const { return scratch_[static_cast<std::size_t>(member)].data(); }
 
-    const BlockKernels& kernels_;
+    const BlockKernels<Stored>& kernels_;
     Tuning tuning_;
     BlockModel blocks_;
     const Model& model_;
-    Iterate iterate_;
+    Iterate<Stored> iterate_;
+    std::vector<LanesOf<Stored>> arcs_;
     std::vector<Lanes> scratch_;  // one a member
     double* dual_ = nullptr;
     SiteSums sums_;
 };
+
+extern template class BlockBackend<double>;
+extern template class BlockBackend<float>;
 
 }  // namespace equiload

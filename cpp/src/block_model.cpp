@@ -4,33 +4,22 @@
 
 namespace equiload {
 
-namespace {
-
-constexpr double large_capacity = 1e300;  // stands for infinity: inf - inf must not arise in a lane
-
-}  // namespace
-
 BlockModel::BlockModel(const Problem& p, const EquityProx& equity, int lanes_wide, Team& members,
                        double capacity_slack)
-    : problem(p), team(members), lanes(static_cast<std::size_t>(lanes_wide)) {
-    model.slots = static_cast<int>(p.slots);
-    model.blocks = static_cast<int>((p.slots + lanes - 1) / lanes);
-    model.gateways = static_cast<int>(p.gateways);
-    model.sites = static_cast<int>(p.sites);
-    model.arcs = static_cast<int>(p.arcs);
-    model.footprints = static_cast<int>(equity.footprints());
+    : problem(p),
+      team(members),
+      lanes(static_cast<std::size_t>(lanes_wide)),
+      lists_(p, ArcLists::Sent::delayed) {
+    model = lists_.sizes(p, equity.footprints(), lanes);
+    model.row = lists_.row.data(), model.site = lists_.site.data(), model.delay = lists_.delay.data();
+    model.sent_index = lists_.sent_index.data(), model.in_start = lists_.in_start.data();
+    model.in_arc = lists_.in_arc.data(), model.in_gateway = lists_.in_gateway.data();
+    model.energy = p.arc_energy.data(), model.cost = p.arc_cost.data();
     // Each chunk clears and adds sums of its own, and is a call: worth it from some thousand cells and arcs
     // on.
     const std::size_t work = blocks() * lanes * (p.arcs + 4 * p.sites);
     chunks = std::clamp(work / 2048, std::size_t{1}, std::min(Team::most_pieces, blocks()));
-    build_network();
     build_data(equity, capacity_slack);
-}
-
-std::size_t BlockModel::longest_row() const {
-    int longest = 1;
-    for (std::size_t j = 0; j < problem.gateways; ++j) longest = std::max(longest, row_[j + 1] - row_[j]);
-    return static_cast<std::size_t>(longest);
 }
 
 std::pair<int, int> BlockModel::blocks_of(std::size_t chunk) const {
@@ -38,37 +27,6 @@ std::pair<int, int> BlockModel::blocks_of(std::size_t chunk) const {
 }
 
 double* BlockModel::make(std::size_t items) { return store_.emplace_back(lane_count(items)).data(); }
-
-void BlockModel::build_network() {
-    const Problem& p = problem;
-    row_.assign(p.gateways + 1, 0);
-    for (Index j : p.arc_gateway) ++row_[static_cast<std::size_t>(j) + 1];
-    for (std::size_t j = 0; j < p.gateways; ++j) row_[j + 1] += row_[j];
-    site_.assign(p.arc_site.begin(), p.arc_site.end());
-    // Any delay past the horizon is like any other, and slot + delay must not overflow.
-    for (Index delay : p.arc_delay) delay_.push_back(std::min(delay, static_cast<Index>(p.slots)));
-    delayed_index_.assign(p.arcs, -1);
-    in_start_.assign(p.sites + 1, 0);
-    for (std::size_t a = 0; a < p.arcs; ++a)
-        if (delay_[a] > 0) {
-            delayed_index_[a] = model.delayed++;
-            ++in_start_[static_cast<std::size_t>(site_[a]) + 1];
-        }
-    for (std::size_t i = 0; i < p.sites; ++i) in_start_[i + 1] += in_start_[i];
-    std::vector<int> next(in_start_.begin(), in_start_.end() - 1);
-    in_arc_.resize(static_cast<std::size_t>(model.delayed));
-    in_gateway_.resize(in_arc_.size());
-    for (std::size_t a = 0; a < p.arcs; ++a)
-        if (delay_[a] > 0) {
-            const auto at = static_cast<std::size_t>(next[static_cast<std::size_t>(site_[a])]++);
-            in_arc_[at] = static_cast<int>(a);
-            in_gateway_[at] = p.arc_gateway[a];
-        }
-    model.row = row_.data(), model.site = site_.data(), model.delay = delay_.data();
-    model.delayed_index = delayed_index_.data(), model.in_start = in_start_.data();
-    model.in_arc = in_arc_.data(), model.in_gateway = in_gateway_.data();
-    model.energy = p.arc_energy.data(), model.cost = p.arc_cost.data();
-}
 
 void BlockModel::build_data(const EquityProx& equity, double capacity_slack) {
     const Problem& p = problem;
@@ -101,22 +59,6 @@ double* BlockModel::pack(const Field& field, std::size_t items) {
         for (std::size_t n = 0; n < items; ++n)
             values[(t / lanes * items + n) * lanes + t % lanes] = field.row(t)[n];
     return values;
-}
-
-void BlockModel::scatter(const double* rows, std::size_t items, double* values) const {
-    team.split(problem.slots, [&](std::size_t begin, std::size_t end, int) {
-        for (std::size_t t = begin; t < end; ++t)
-            for (std::size_t n = 0; n < items; ++n)
-                values[(t / lanes * items + n) * lanes + t % lanes] = rows[t * items + n];
-    });
-}
-
-void BlockModel::gather(const double* values, std::size_t items, double* rows) const {
-    team.split(problem.slots, [&](std::size_t begin, std::size_t end, int) {
-        for (std::size_t t = begin; t < end; ++t)
-            for (std::size_t n = 0; n < items; ++n)
-                rows[t * items + n] = values[(t / lanes * items + n) * lanes + t % lanes];
-    });
 }
 
 SiteSums::SiteSums(const BlockModel& blocks, std::size_t quantities)

@@ -7,6 +7,7 @@
 #include <new>
 #include <vector>
 
+#include "arc_lists.hpp"
 #include "equiload/algorithm/equity_prox.hpp"
 #include "equiload/algorithm/steps.hpp"
 #include "equiload/problem.hpp"
@@ -15,20 +16,22 @@
 namespace equiload {
 
 // Cache-line aligned, zero-filled storage.
-class Lanes {
+template <class Number>
+class LanesOf {
  public:
-    Lanes() = default;
-    explicit Lanes(std::size_t count) : data_(new (std::align_val_t{64}) double[count]()), count_(count) {}
-    double* data() const { return data_.get(); }
+    LanesOf() = default;
+    explicit LanesOf(std::size_t count) : data_(new (std::align_val_t{64}) Number[count]()), count_(count) {}
+    Number* data() const { return data_.get(); }
     std::size_t size() const { return count_; }
 
  private:
     struct Free {
-        void operator()(double* p) const { ::operator delete[](p, std::align_val_t{64}); }
+        void operator()(Number* p) const { ::operator delete[](p, std::align_val_t{64}); }
     };
-    std::unique_ptr<double[], Free> data_;
+    std::unique_ptr<Number[], Free> data_;
     std::size_t count_ = 0;
 };
+using Lanes = LanesOf<double>;
 
 class BlockModel {
  public:
@@ -47,14 +50,30 @@ class BlockModel {
 
     std::size_t blocks() const { return static_cast<std::size_t>(model.blocks); }
     std::size_t lane_count(std::size_t items) const { return blocks() * items * lanes; }
-    std::size_t longest_row() const;
+    std::size_t longest_row() const { return static_cast<std::size_t>(lists_.longest_row()); }
     std::pair<int, int> blocks_of(std::size_t chunk) const;
 
     double* make(std::size_t items);  // zeros, [block][item][lane]
 
     // Between [block][item][lane] and the (T, items) rows of everybody else.
-    void scatter(const double* rows, std::size_t items, double* values) const;
-    void gather(const double* values, std::size_t items, double* rows) const;
+    template <class Stored>
+    void scatter(const double* rows, std::size_t items, Stored* values) const {
+        team.split(problem.slots, [&](std::size_t begin, std::size_t end, int) {
+            for (std::size_t t = begin; t < end; ++t)
+                for (std::size_t n = 0; n < items; ++n)
+                    values[(t / lanes * items + n) * lanes + t % lanes] =
+                        static_cast<Stored>(rows[t * items + n]);
+        });
+    }
+    template <class Stored>
+    void gather(const Stored* values, std::size_t items, double* rows) const {
+        team.split(problem.slots, [&](std::size_t begin, std::size_t end, int) {
+            for (std::size_t t = begin; t < end; ++t)
+                for (std::size_t n = 0; n < items; ++n)
+                    rows[t * items + n] =
+                        static_cast<double>(values[(t / lanes * items + n) * lanes + t % lanes]);
+        });
+    }
 
     template <class Body>
     void each_block(Body body) const {  // body(block, member)
@@ -66,10 +85,9 @@ class BlockModel {
 
  private:
     double* pack(const Field& field, std::size_t items);
-    void build_network();
     void build_data(const EquityProx& equity, double capacity_slack);
 
-    std::vector<int> row_, site_, delay_, delayed_index_, in_start_, in_arc_, in_gateway_;
+    const ArcLists lists_;
     std::vector<Lanes> store_;
 };
 

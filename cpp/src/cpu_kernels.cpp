@@ -12,9 +12,9 @@ namespace equiload {
 
 struct EQUILOAD_JOIN(Isa_, EQUILOAD_ISA);
 
-const BlockKernels& EQUILOAD_JOIN(kernels_, EQUILOAD_ISA)() {
-    static constexpr BlockKernels kernels =
-        block_kernels<Pack<EQUILOAD_JOIN(Isa_, EQUILOAD_ISA)>>("cpu-" EQUILOAD_STRING(EQUILOAD_ISA));
+const KernelPair& EQUILOAD_JOIN(kernels_, EQUILOAD_ISA)() {
+    static constexpr KernelPair kernels =
+        kernel_pair<Pack<EQUILOAD_JOIN(Isa_, EQUILOAD_ISA)>>("cpu-" EQUILOAD_STRING(EQUILOAD_ISA));
     return kernels;
 }
 

@@ -1,4 +1,7 @@
 // A build without CUDA says so by name.
+#include <stdexcept>
+
+#include "cuda_backend.hpp"
 #include "equiload/build_info.hpp"
 
 namespace equiload {
@@ -7,6 +10,11 @@ CudaInfo cuda_info() {
     CudaInfo info;
     info.reason = "this build has no CUDA";
     return info;
+}
+
+std::unique_ptr<AnyBackend> make_cuda_backend(const Problem&, const EquityProx&, Team&, const Tuning&,
+                                              const Settings&, int) {
+    throw std::logic_error("device: this build has no CUDA back end");  // settings are checked first
 }
 
 }  // namespace equiload

@@ -6,13 +6,13 @@
 
 namespace equiload {
 
-const BlockKernels& kernels_reference();
-const BlockKernels& kernels_baseline();
+const KernelPair& kernels_reference();
+const KernelPair& kernels_baseline();
 const BarrierKernels& barrier_reference();
 const BarrierKernels& barrier_baseline();
 #if defined(EQUILOAD_X86)
-const BlockKernels& kernels_avx2();
-const BlockKernels& kernels_avx512();
+const KernelPair& kernels_avx2();
+const KernelPair& kernels_avx512();
 const BarrierKernels& barrier_avx2();
 const BarrierKernels& barrier_avx512();
 #endif
@@ -23,9 +23,14 @@ BuildInfo build_info() {
 #else
     const std::string compiler = "GCC " __VERSION__;
 #endif
-    return {EQUILOAD_VERSION,     compiler,
-            {"reference", "cpu"}, best_instructions(),
-            built_instructions(), kernels_baseline().lanes};
+    std::vector<std::string> backends{"reference", "cpu"};
+    if (cuda_info().built) backends.emplace_back("cuda");
+    return {EQUILOAD_VERSION,
+            compiler,
+            backends,
+            best_instructions(),
+            built_instructions(),
+            kernels_baseline().full.lanes};
 }
 
 std::vector<std::string> built_instructions() {

@@ -12,7 +12,7 @@ namespace equiload {
 
 // Both methods' kernels for one instruction set.
 struct Kernels {
-    const BlockKernels& blocks;
+    const KernelPair& blocks;
     const BarrierKernels& barrier;
 };
 

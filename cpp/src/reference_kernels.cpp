@@ -4,8 +4,8 @@
 
 namespace equiload {
 
-const BlockKernels& kernels_reference() {
-    static constexpr BlockKernels kernels = block_kernels<Scalar>("reference");
+const KernelPair& kernels_reference() {
+    static constexpr KernelPair kernels = kernel_pair<Scalar>("reference");
     return kernels;
 }
 

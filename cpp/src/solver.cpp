@@ -10,9 +10,11 @@
 
 #include "barrier.hpp"
 #include "block_backend.hpp"
+#include "cuda_backend.hpp"
 #include "dispatch.hpp"
 #include "equiload/algorithm/solve.hpp"
 #include "equiload/budgets.hpp"
+#include "equiload/build_info.hpp"
 #include "equiload/presolve.hpp"
 
 namespace equiload {
@@ -33,16 +35,42 @@ const char* to_string(Status status) {
     return "unsolved";
 }
 
+namespace {
+
+void require_cuda(int ordinal) {
+    const CudaInfo cuda = cuda_info();
+    if (!cuda.built) throw std::invalid_argument("device: this build has no CUDA back end");
+    if (cuda.devices.empty()) throw std::invalid_argument("device: no CUDA device: " + cuda.reason);
+    if (static_cast<std::size_t>(ordinal) >= cuda.devices.size())
+        throw std::invalid_argument("device: there is no cuda:" + std::to_string(ordinal) + " among " +
+                                    std::to_string(cuda.devices.size()) + " CUDA devices");
+}
+
+}  // namespace
+
 void Settings::validate() const {
     if (!(tol >= 0)) throw std::invalid_argument("tol must be a number >= 0");
     if (max_iterations < 1) throw std::invalid_argument("max_iterations must be >= 1");
     if (!(time_limit > 0)) throw std::invalid_argument("time_limit must be > 0 seconds");
     if (threads < 0) throw std::invalid_argument("threads must be >= 0 (0: every core)");
-    if (device != "auto" && device != "cpu" && device != "reference" && device != "cuda")
-        throw std::invalid_argument("device must be one of auto, cpu, reference, cuda; got " + device);
+    if (device != "auto" && device != "cpu" && device != "reference" && cuda_ordinal() < 0)
+        throw std::invalid_argument("device must be one of auto, cpu, reference, cuda, cuda:N; got " +
+                                    device);
     if (method != "auto" && method != "first-order" && method != "barrier")
         throw std::invalid_argument("method must be one of auto, first-order, barrier; got " + method);
-    if (device == "cuda") throw std::invalid_argument("device: this build has no CUDA back end");
+    if (precision != "double" && precision != "mixed")
+        throw std::invalid_argument("precision must be one of double, mixed; got " + precision);
+    if (cuda_ordinal() >= 0 && method == "barrier")
+        throw std::invalid_argument("method: barrier runs on the CPU, and device is " + device);
+    if (cuda_ordinal() >= 0) require_cuda(cuda_ordinal());
+}
+
+int Settings::cuda_ordinal() const {
+    if (device == "cuda") return 0;
+    const std::string digits = device.starts_with("cuda:") ? device.substr(5) : "";
+    const bool number =
+        !digits.empty() && digits.size() <= 4 && digits.find_first_not_of("0123456789") == std::string::npos;
+    return number ? std::stoi(digits) : -1;
 }
 
 namespace {
@@ -268,7 +296,7 @@ class Solve {
                 "method: barrier takes no delayed arcs, no norms, no spent budgets and at most 512 gateways");
         }
         const Incumbent& best = examiner_.best;
-        return settings_.method == "auto" && barrier_applies(reduced_) &&
+        return settings_.method == "auto" && settings_.cuda_ordinal() < 0 && barrier_applies(reduced_) &&
                (std::isfinite(best.objective) || !equity_.bounded()) &&
                !(relative_gap(best.objective, best.lower_bound) <= settings_.tol);
     }
@@ -290,15 +318,34 @@ class Solve {
         equity_.set_region_prices(best.prices.equity);
     }
 
+    // The ordinal of the device to use, -1 for the host. A choice of its own ("auto") is a device only where
+    // its passes are long against their launches.
+    int first_order_device() const {
+        constexpr std::size_t large = std::size_t{1} << 22;  // arcs over the horizon
+        if (settings_.device != "auto") return settings_.cuda_ordinal();
+        return reduced_.slots * reduced_.arcs >= large && !cuda_info().devices.empty() ? 0 : -1;
+    }
+
+    std::unique_ptr<AnyBackend> make_backend() {
+        if (const int ordinal = first_order_device(); ordinal >= 0)
+            return make_cuda_backend(reduced_, equity_, team_, tuning_, settings_, ordinal);
+        const KernelPair& kernels = choose_kernels(settings_).blocks;
+        if (settings_.precision == "mixed")
+            return std::make_unique<Boxed<BlockBackend<float>>>(reduced_, equity_, kernels.mixed, team_,
+                                                                tuning_);
+        return std::make_unique<Boxed<BlockBackend<double>>>(reduced_, equity_, kernels.full, team_, tuning_);
+    }
+
     Status run_first_order(const Criteria& criteria, Watch& watch, Statistics& now, Solution& solution) {
-        BlockBackend backend(reduced_, equity_, choose_kernels(settings_).blocks, team_, tuning_);
-        backend.start(x_.data(), v_.data(), equity_.site_prices());
+        const std::unique_ptr<AnyBackend> backend = make_backend();
+        backend->start(x_.data(), v_.data(), equity_.site_prices());
         x_ = {}, v_ = {};
         if (solution.method.empty()) solution.setup_seconds = seconds_since(start_);
         solution.method = "first-order";
+        if (backend->name().starts_with("cuda")) solution.device = "cuda";
         const Status status =
-            iterate_to_tolerance(backend, equity_, examiner_, criteria, tuning_, reduced_, watch, now);
-        solution.restarts = static_cast<std::int64_t>(backend.restarts());
+            iterate_to_tolerance(*backend, equity_, examiner_, criteria, tuning_, reduced_, watch, now);
+        solution.restarts = static_cast<std::int64_t>(backend->restarts());
         return status;
     }
 
@@ -331,8 +378,9 @@ std::vector<Solution> solve_batch(const std::vector<Scenario>& scenarios, const 
     settings.validate();
     const auto start = Clock::now();
     std::vector<Solution> solutions(scenarios.size());
+    const bool on_device = settings.cuda_ordinal() >= 0;  // one after the other, each with all threads
     const int threads = settings.threads > 0 ? settings.threads : usable_cores();
-    Team team(std::min(threads, static_cast<int>(scenarios.size())));
+    Team team(on_device ? 1 : std::min(threads, static_cast<int>(scenarios.size())));
     std::atomic<bool> stop = false;
     std::atomic<std::int64_t> done = 0;
     team.split(scenarios.size(), [&](std::size_t begin, std::size_t end, int member) {
@@ -343,7 +391,7 @@ std::vector<Solution> solve_batch(const std::vector<Scenario>& scenarios, const 
                           }};
         for (std::size_t k = begin; k < end; ++k) {
             Settings alone = settings;
-            alone.threads = std::max(1, threads / static_cast<int>(scenarios.size()));
+            alone.threads = on_device ? threads : std::max(1, threads / static_cast<int>(scenarios.size()));
             alone.time_limit = std::max(1e-9, settings.time_limit - seconds_since(start));
             if (stop) alone.max_iterations = 1;
             solutions[k] = Solve(*scenarios[k].problem, alone, tuning).run(scenarios[k].start, own);

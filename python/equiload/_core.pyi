@@ -44,7 +44,9 @@ class Settings:
     threads: int
     device: str
     method: str
+    precision: str
     instructions: str
+    stream: int
     def __init__(
         self,
         *,
@@ -54,8 +56,11 @@ class Settings:
         threads: int = ...,
         device: str = ...,
         method: str = ...,
+        precision: str = ...,
         instructions: str = ...,
+        stream: int = ...,
     ) -> None: ...
+    def validate(self) -> None: ...
 
 class Progress:
     @property

@@ -26,6 +26,12 @@ _CUDA = (2, 13)
 class Device(abc.ABC):
     """A device, and the library whose arrays lie on it; equal if both are."""
 
+    index: int  # among the CUDA devices
+
+    @abc.abstractmethod
+    def stream(self) -> int:
+        """Return the CUDA stream that the library works in now; 0 where it tells none."""
+
     @abc.abstractmethod
     def down(self, array: Any) -> NDArray[Any]:
         """Copy an array of the device to the host."""
@@ -52,6 +58,11 @@ class _CuPy(Device):
         with cupy.cuda.Device(self.index):
             return cupy.asarray(array)
 
+    def stream(self) -> int:
+        cupy = importlib.import_module("cupy")
+        with cupy.cuda.Device(self.index):
+            return int(cupy.cuda.get_current_stream().ptr)
+
     def __str__(self) -> str:
         return f"cuda:{self.index} (CuPy)"
 
@@ -59,6 +70,7 @@ class _CuPy(Device):
 @dataclass(frozen=True)
 class _Torch(Device):
     device: Any
+    index: int
 
     def down(self, array: Any) -> NDArray[Any]:
         here: NDArray[Any] = array.cpu().numpy()
@@ -67,6 +79,9 @@ class _Torch(Device):
     def up(self, array: NDArray[Any]) -> Any:
         return importlib.import_module("torch").tensor(array, device=self.device)
 
+    def stream(self) -> int:
+        return int(importlib.import_module("torch").cuda.current_stream(self.device).cuda_stream)
+
     def __str__(self) -> str:
         return f"{self.device} (PyTorch)"
 
@@ -74,12 +89,16 @@ class _Torch(Device):
 @dataclass(frozen=True)
 class _Jax(Device):
     device: Any
+    index: int
 
     def down(self, array: Any) -> NDArray[Any]:
         return np.asarray(array)
 
     def up(self, array: NDArray[Any]) -> Any:
         return importlib.import_module("jax").device_put(array, self.device)
+
+    def stream(self) -> int:
+        return 0
 
     def __str__(self) -> str:
         return f"{self.device} (JAX)"
@@ -101,9 +120,9 @@ def device_of(field: str, value: object) -> Device | None:
         if kind in _HOST:
             return None
         if library == "torch":
-            return _Torch(array.device)
+            return _Torch(array.device, index)
         if library in ("jax", "jaxlib"):
-            return _Jax(array.device)
+            return _Jax(array.device, index)
         if kind in _CUDA:
             importlib.import_module("cupy")
             return _CuPy(index)

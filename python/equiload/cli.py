@@ -17,7 +17,7 @@ from .errors import InputError
 from .online import Comparison, compare, standard_policies
 from .problem import COSTS, Problem
 from .solution import Solution
-from .solver import DEVICES, solve
+from .solver import PRECISIONS, solve
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -118,7 +118,10 @@ def _solve_options(folder: str | None) -> argparse.ArgumentParser:
     )
     options.add_argument("--time-limit", type=float, metavar="S", help="seconds per solve")
     options.add_argument("--threads", type=int, metavar="N", help="(default: all there are)")
-    options.add_argument("--device", choices=DEVICES, default="auto")
+    options.add_argument(
+        "--device", default="auto", help="auto, cpu, cuda, cuda:1, .. or reference"
+    )
+    options.add_argument("--precision", choices=PRECISIONS, default="double")
     options.add_argument("--verbose", action="store_true", help="print a line at every check")
     return options
 
@@ -206,6 +209,7 @@ def _run(problem: Problem, options: argparse.Namespace) -> Solution:
         time_limit=options.time_limit,
         threads=options.threads,
         device=options.device,
+        precision=options.precision,
         verbose=options.verbose,
         progress=sys.stderr.isatty() and not options.verbose,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -24,6 +25,7 @@ Watcher: TypeAlias = Callable[[_core.Progress], object]
 
 DEVICES = ("auto", "cpu", "reference", "cuda")
 METHODS = ("auto", "barrier", "first-order")
+PRECISIONS = ("double", "mixed")
 
 
 def solve(
@@ -32,6 +34,7 @@ def solve(
     tol: float = 1e-6,
     device: str = "auto",
     method: str = "auto",
+    precision: str = "double",
     threads: int | None = None,
     time_limit: float | None = None,
     max_iterations: int | None = None,
@@ -50,12 +53,17 @@ def solve(
     tol : float
         The gap to reach, relative to the objective; above 0 and below 1.
     device : str
-        "auto", "cpu", "reference" (serial and slow, for tests) or "cuda".
+        "cpu", "cuda" or "cuda:1" (which of several), "reference" (serial and slow, for tests), or
+        "auto": the CPU, or for large first-order solves a CUDA device if there is one.
     method : str
         "barrier" (structured interior point: fastest where no arc is delayed), "first-order"
         (any problem, any size, gains from warm starts), or "auto": barrier where it applies (no
         delays, no norms), unless a warm start is already good enough; first-order for the rest
         and where rounding ends the other's progress.
+    precision : str
+        "double", or "mixed": the first-order method stores what there is of every arc in single
+        precision, which halves its memory. It computes in double precision all the same, and so
+        are the answer and its certificate.
     threads : int, optional
         CPU threads; by default as many as the process may use. The answer has the same bits for
         any number.
@@ -87,7 +95,7 @@ def solve(
     Raises
     ------
     InputError
-        If an argument is out of range, or the device is not in this build.
+        If an argument is out of range, or the device is not in this build or on this machine.
 
     References
     ----------
@@ -96,7 +104,8 @@ def solve(
     """
     if not isinstance(problem, Problem):
         raise InputError(f"problem is a {type(problem).__name__}; it must be a Problem")
-    settings = _settings(tol, device, threads, time_limit, max_iterations, method)
+    settings = _settings(tol, device, threads, time_limit, max_iterations, method, precision)
+    _follow(settings, problem)
     start = None if warm_start is None else _warm_start(problem, warm_start, shift)
     watchers: list[Watcher] = []
     if callback is not None:
@@ -122,6 +131,7 @@ def _settings(
     time_limit: float | None,
     max_iterations: int | None,
     method: str = "auto",
+    precision: str = "double",
 ) -> _core.Settings:
     """Check the settings one by one and hand them to the core."""
     settings: dict[str, Any] = {}
@@ -129,9 +139,8 @@ def _settings(
     if settings["tol"] >= 1:
         raise InputError(f"tol is {tol}; it must be above 0 and below 1")
     settings["device"] = _device(device)
-    if method not in METHODS:
-        raise InputError(f"method is {method!r}; it must be one of {', '.join(METHODS)}")
-    settings["method"] = method
+    settings["method"] = _choice("method", method, METHODS)
+    settings["precision"] = _choice("precision", precision, PRECISIONS)
     if threads is not None:
         settings["threads"] = min(read_count("threads", threads), 2**31 - 1)
     if time_limit is not None and time_limit != math.inf:
@@ -139,15 +148,35 @@ def _settings(
         settings["time_limit"] = read_number("time_limit", time_limit, rule, 0.0, open_=True)
     if max_iterations is not None:
         settings["max_iterations"] = min(read_count("max_iterations", max_iterations), 2**63 - 1)
-    return _core.Settings(**settings)
+    checked = _core.Settings(**settings)
+    try:
+        checked.validate()
+    except ValueError as error:  # what only the core can know: devices, and what goes with them
+        raise InputError(str(error)) from None
+    return checked
+
+
+def _follow(settings: _core.Settings, problem: Problem) -> None:
+    """Solve on the device of the problem's arrays, in the stream that their library works in."""
+    where = problem._device
+    if where is None:
+        return
+    if settings.device == "cuda":
+        settings.device = f"cuda:{where.index}"
+    if settings.device == f"cuda:{where.index}" or (settings.device, where.index) == ("auto", 0):
+        settings.stream = where.stream()
+
+
+def _choice(name: str, value: str, choices: tuple[str, ...]) -> str:
+    if value not in choices:
+        raise InputError(f"{name} is {value!r}; it must be one of {', '.join(choices)}")
+    return value
 
 
 def _device(device: str) -> str:
-    if device not in DEVICES:
-        raise InputError(f"device is {device!r}; it must be one of {', '.join(DEVICES)}")
-    backends = _core.build_info()["backends"]
-    if device != "auto" and device not in backends:
-        raise InputError(f"device is {device!r}; this build has only {', '.join(backends)}")
+    """Check the name; whether there is such a device is for the core to say."""
+    if not re.fullmatch(r"cuda:\d{1,4}", str(device)):
+        _choice("device", device, DEVICES)
     return device
 
 

@@ -16,7 +16,7 @@ from .equity import Budget
 from .errors import InputError
 from .problem import Problem
 from .solution import Solution
-from .solver import _settings, _warm_start, _WarmStart
+from .solver import _follow, _settings, _warm_start, _WarmStart
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -31,6 +31,7 @@ def solve_batch(
     *,
     tol: float = 1e-6,
     device: str = "auto",
+    precision: str = "double",
     threads: int | None = None,
     time_limit: float | None = None,
     max_iterations: int | None = None,
@@ -48,8 +49,8 @@ def solve_batch(
         capacities, footprints and weights may differ.
     tol : float
         The gap to reach in every scenario.
-    device : str
-        As for `solve`.
+    device, precision : str
+        As for `solve`; on a CUDA device one scenario after the other.
     threads : int, optional
         Scenarios in work at the same time; by default as many as the process may use cores. The
         answers have the same bits for any number.
@@ -73,10 +74,11 @@ def solve_batch(
     """
     problems = list(problems)
     _check_family(problems)
-    settings = _settings(tol, device, threads, time_limit, max_iterations)
+    settings = _settings(tol, device, threads, time_limit, max_iterations, precision=precision)
     starts = [None if warm_start is None else _warm_start(p, warm_start) for p in problems]
     if not problems:
         return []
+    _follow(settings, problems[0])
     results = _core.solve_batch([problem._core() for problem in problems], settings, starts)
     return [Solution._from_core(p, r) for p, r in zip(problems, results, strict=True)]
 
@@ -167,6 +169,7 @@ def frontier(
     *,
     tol: float = 1e-6,
     device: str = "auto",
+    precision: str = "double",
     threads: int | None = None,
     time_limit: float | None = None,
     max_iterations: int | None = None,
@@ -186,7 +189,7 @@ def frontier(
         point by point.
     tol : float
         The gap to reach at every point.
-    device, threads : str, int
+    device, precision, threads : str, str, int
         As for `solve_batch`.
     time_limit : float, optional
         Seconds for all points together; those that it leaves no time for return a first plan.
@@ -204,7 +207,8 @@ def frontier(
         If a footprint has no equity term with a weight, lengths differ, or a weight is negative.
     """
     swept = _read_weights(problem, weights)
-    settings = _settings(tol, device, threads, time_limit, max_iterations)
+    settings = _settings(tol, device, threads, time_limit, max_iterations, precision=precision)
+    _follow(settings, problem)
     count = next(iter(swept.values())).size
     order = sorted(range(count), key=lambda n: [float(values[n]) for values in swept.values()])
     began = time.monotonic()

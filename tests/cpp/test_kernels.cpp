@@ -9,6 +9,8 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <tuple>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -20,44 +22,40 @@ namespace {
 
 using Rows = std::vector<double>;  // (T, items) row-major
 
-enum class Items { arcs, sites, gateways, delayed, one };
+constexpr double iteration = 40.0;
 
-struct Part {
-    const char* name;
-    double* Iterate::* where;
-    Items items;
-};
+enum class Items { arcs, sites, gateways, sent, one };
 
-constexpr Part parts[] = {
-    {"x", &Iterate::x, Items::arcs},
-    {"x_anchor", &Iterate::x_anchor, Items::arcs},
-    {"x_plus", &Iterate::x_plus, Items::arcs},
-    {"v", &Iterate::v, Items::sites},
-    {"v_anchor", &Iterate::v_anchor, Items::sites},
-    {"v_plus", &Iterate::v_plus, Items::sites},
-    {"inflow", &Iterate::inflow, Items::sites},
-    {"inflow_plus", &Iterate::inflow_plus, Items::sites},
-    {"isig", &Iterate::isig, Items::sites},
-    {"sent", &Iterate::sent, Items::delayed},
-    {"sent_plus", &Iterate::sent_plus, Items::delayed},
-    {"theta", &Iterate::theta, Items::gateways},
-    {"omega", &Iterate::omega, Items::one},
-    {"omega_start", &Iterate::omega_start, Items::one},
-    {"steps", &Iterate::steps, Items::one},
-    {"moved", &Iterate::moved, Items::one},
-    {"mismatch", &Iterate::mismatch, Items::one},
-    {"residual_start", &Iterate::residual_start, Items::one},
-    {"residual_last", &Iterate::residual_last, Items::one},
-    {"restarts", &Iterate::restarts, Items::one},
-};
-constexpr std::size_t part_count = std::size(parts);
+// visit(name, array, items) for everything that an iterate holds.
+template <class Stored, class Visit>
+void each_part(Iterate<Stored>& z, Visit visit) {
+    visit("x", z.x, Items::arcs);
+    visit("x_anchor", z.x_anchor, Items::arcs);
+    visit("x_plus", z.x_plus, Items::arcs);
+    visit("sent", z.sent, Items::sent);
+    visit("v", z.v, Items::sites);
+    visit("v_anchor", z.v_anchor, Items::sites);
+    visit("v_plus", z.v_plus, Items::sites);
+    visit("inflow", z.inflow, Items::sites);
+    visit("inflow_plus", z.inflow_plus, Items::sites);
+    visit("isig", z.isig, Items::sites);
+    visit("theta", z.theta, Items::gateways);
+    visit("omega", z.omega, Items::one);
+    visit("omega_start", z.omega_start, Items::one);
+    visit("restarted", z.restarted, Items::one);
+    visit("restarts", z.restarts, Items::one);
+    visit("moved", z.moved, Items::one);
+    visit("mismatch", z.mismatch, Items::one);
+    visit("residual_start", z.residual_start, Items::one);
+    visit("residual_last", z.residual_last, Items::one);
+}
 
 // The network as the passes see it, and one random state of an iteration.
 struct Scene {
     World world;
     Problem problem;
-    std::vector<int> row, site, delay, delayed_index, in_start, in_arc, in_gateway;
-    int delayed = 0;
+    std::vector<int> row, site, delay, sent_index, in_start, in_arc, in_gateway;
+    int sent = 0;
     Rows lambda, step;  // (R, I), (T, J)
     std::vector<Rows> state;
 
@@ -67,7 +65,7 @@ struct Scene {
         for (std::size_t j = 0; j < problem.gateways; ++j) row[j + 1] += row[j];
         site.assign(world.site.begin(), world.site.end());
         delay.assign(world.delay.begin(), world.delay.end());
-        for (Index later : world.delay) delayed_index.push_back(later > 0 ? delayed++ : -1);
+        for (Index later : world.delay) sent_index.push_back(later > 0 ? sent++ : -1);
         in_start.push_back(0);
         for (std::size_t i = 0; i < problem.sites; ++i) {
             for (std::size_t a = 0; a < problem.arcs; ++a)
@@ -81,7 +79,10 @@ struct Scene {
         lambda = uniforms(random, problem.footprints.size() * problem.sites, 0.0, 50.0);
         step.resize(problem.slots * problem.gateways);
         for (std::size_t k = 0; k < step.size(); ++k) step[k] = std::sqrt(world.demand[k]);
-        for (const Part& part : parts) state.push_back(first_values(part, random));
+        Iterate<double> parts;
+        each_part(parts, [&](const std::string& name, double*, Items items) {
+            state.push_back(first_values(name, items, random));
+        });
     }
     Scene(const Scene&) = delete;  // the problem views the world
     Scene& operator=(const Scene&) = delete;
@@ -94,24 +95,23 @@ struct Scene {
                 return problem.sites;
             case Items::gateways:
                 return problem.gateways;
-            case Items::delayed:
-                return static_cast<std::size_t>(delayed);
+            case Items::sent:
+                return static_cast<std::size_t>(sent);
             case Items::one:
                 break;
         }
         return 1;
     }
 
-    Rows first_values(const Part& part, Random& random) const {
-        const std::string name = part.name;
-        const std::size_t size = problem.slots * count(part.items);
+    Rows first_values(const std::string& name, Items items, Random& random) const {
+        const std::size_t size = problem.slots * count(items);
         Rows rows = uniforms(random, size, 0.1, 10.0);
-        if (part.items == Items::arcs || name.starts_with("sent"))
+        if (items == Items::arcs || items == Items::sent)
             for (double& x : rows) x = std::max(0.0, x - 4.0);  // much of an allocation is zero
         if (name.starts_with("v"))
             for (double& v : rows) v = 10 * v - 20;
-        if (name == "steps")
-            for (double& n : rows) n = std::floor(n);
+        if (name == "restarted")
+            for (double& n : rows) n = iteration - 1 - std::floor(n);
         if (name == "isig")  // as refreshing leaves it: zero where no arc ends
             for (std::size_t k = 0; k < size; ++k)
                 if (k % problem.sites == problem.sites - 1) rows[k] = 0.0;
@@ -122,18 +122,19 @@ struct Scene {
 };
 
 // A scene in the layout of some kernels: [block][item][lane].
+template <class Stored>
 class Stage {
  public:
-    Stage(const Scene& scene, const BlockKernels& kernels)
+    Stage(const Scene& scene, const BlockKernels<Stored>& kernels)
         : scene_(scene), kernels_(kernels), lanes_(static_cast<std::size_t>(kernels.lanes)) {
         const Problem& p = scene.problem;
         model.slots = static_cast<int>(p.slots);
         model.blocks = static_cast<int>((p.slots + lanes_ - 1) / lanes_);
         model.gateways = static_cast<int>(p.gateways), model.sites = static_cast<int>(p.sites);
-        model.arcs = static_cast<int>(p.arcs), model.delayed = scene.delayed;
+        model.arcs = static_cast<int>(p.arcs), model.sent = scene.sent;
         model.footprints = static_cast<int>(p.footprints.size());
         model.row = scene.row.data(), model.site = scene.site.data(), model.delay = scene.delay.data();
-        model.delayed_index = scene.delayed_index.data(), model.in_start = scene.in_start.data();
+        model.sent_index = scene.sent_index.data(), model.in_start = scene.in_start.data();
         model.in_arc = scene.in_arc.data(), model.in_gateway = scene.in_gateway.data();
         model.energy = p.arc_energy.data(), model.cost = p.arc_cost.data();
         const World& w = scene.world;
@@ -151,18 +152,18 @@ class Stage {
                 footprints.insert(footprints.end(), b.values.begin() + static_cast<long>(t * p.sites),
                                   b.values.begin() + static_cast<long>((t + 1) * p.sites));
         model.footprint = keep(blocks_of(footprints, w.burdens.size() * p.sites, 0.0));
-        for (std::size_t n = 0; n < part_count; ++n) {
-            const bool weight = std::string(parts[n].name).starts_with("omega");
-            iterate.*parts[n].where =
-                keep(blocks_of(scene.state[n], scene.count(parts[n].items), weight ? 1.0 : 0.0));
-        }
+        std::size_t n = 0;
+        each_part(iterate, [&](const std::string& name, auto*& array, Items items) {
+            const double padding = name.starts_with("omega") ? 1.0 : 0.0;
+            array = keep_as(array, blocks_of(scene.state[n++], scene.count(items), padding));
+        });
         std::size_t longest = 0;
         for (std::size_t j = 0; j < p.gateways; ++j)
             longest = std::max(longest, static_cast<std::size_t>(scene.row[j + 1] - scene.row[j]));
         scratch = keep(Rows(longest * lanes_));
     }
 
-    const BlockKernels* operator->() const { return &kernels_; }
+    const BlockKernels<Stored>* operator->() const { return &kernels_; }
     std::size_t lanes() const { return lanes_; }
 
     Rows blocks_of(const Rows& rows, std::size_t items, double padding) const {
@@ -172,86 +173,108 @@ class Stage {
                 blocks[(t / lanes_ * items + n) * lanes_ + t % lanes_] = rows[t * items + n];
         return blocks;
     }
-    Rows rows_of(const double* blocks, std::size_t items) const {
+    template <class Number>
+    Rows rows_of(const Number* blocks, std::size_t items) const {
         Rows rows(scene_.problem.slots * items);
         for (std::size_t t = 0; t < scene_.problem.slots; ++t)
             for (std::size_t n = 0; n < items; ++n)
-                rows[t * items + n] = blocks[(t / lanes_ * items + n) * lanes_ + t % lanes_];
+                rows[t * items + n] =
+                    static_cast<double>(blocks[(t / lanes_ * items + n) * lanes_ + t % lanes_]);
         return rows;
     }
     // What the passes have left, slot by slot.
-    std::vector<Rows> result() const {
+    std::vector<Rows> result() {
         std::vector<Rows> all;
-        for (const Part& part : parts) all.push_back(rows_of(iterate.*part.where, scene_.count(part.items)));
+        each_part(iterate, [&](const char*, auto* array, Items items) {
+            all.push_back(rows_of(array, scene_.count(items)));
+        });
         all.insert(all.end(), more.begin(), more.end());
         return all;
     }
 
     Model model;
-    Iterate iterate;
+    Iterate<Stored> iterate;
     double* scratch = nullptr;
     std::vector<Rows> more;  // results outside the iterate
 
  private:
     // Aligned as the back end's arrays are.
-    double* keep(const Rows& values) {
-        held_.emplace_back(values.size() + 8);
-        void* at = held_.back().data();
-        std::size_t space = held_.back().size() * sizeof(double);
-        double* aligned = static_cast<double*>(std::align(64, values.size() * sizeof(double), at, space));
-        std::copy(values.begin(), values.end(), aligned);
+    template <class Number>
+    Number* keep_as(const Number*, const Rows& values) {
+        auto& held = std::get<std::vector<std::vector<Number>>>(held_);
+        held.emplace_back(values.size() + 64 / sizeof(Number));
+        void* at = held.back().data();
+        std::size_t space = held.back().size() * sizeof(Number);
+        auto* aligned = static_cast<Number*>(std::align(64, values.size() * sizeof(Number), at, space));
+        std::transform(values.begin(), values.end(), aligned,
+                       [](double value) { return static_cast<Number>(value); });
         return aligned;
     }
+    double* keep(const Rows& values) { return keep_as(static_cast<double*>(nullptr), values); }
 
     const Scene& scene_;
-    const BlockKernels& kernels_;
+    const BlockKernels<Stored>& kernels_;
     std::size_t lanes_;
-    std::vector<Rows> held_;
+    std::tuple<std::vector<std::vector<double>>, std::vector<std::vector<float>>> held_;
 };
 
-std::vector<const BlockKernels*> vector_kernels() {
-    std::vector<const BlockKernels*> found;
+template <class Stored>
+const BlockKernels<Stored>& at_precision(const KernelPair& pair) {
+    if constexpr (std::is_same_v<Stored, float>)
+        return pair.mixed;
+    else
+        return pair.full;
+}
+
+template <class Stored>
+std::vector<const BlockKernels<Stored>*> vector_kernels() {
+    std::vector<const BlockKernels<Stored>*> found;
     for (const std::string& name : built_instructions()) {
         Settings settings;
         settings.instructions = name;
         try {
-            found.push_back(&choose_kernels(settings).blocks);
+            found.push_back(&at_precision<Stored>(choose_kernels(settings).blocks));
         } catch (const std::invalid_argument&) {  // not on this machine
         }
     }
     return found;
 }
 
-const BlockKernels& reference_kernels() {
+template <class Stored>
+const BlockKernels<Stored>& reference_kernels() {
     Settings settings;
     settings.device = "reference";
-    return choose_kernels(settings).blocks;
+    return at_precision<Stored>(choose_kernels(settings).blocks);
 }
 
-void same_to_rounding(const std::vector<Rows>& a, const std::vector<Rows>& b) {
+void same_to_rounding(const std::vector<Rows>& a, const std::vector<Rows>& b, double rounding) {
     REQUIRE(a.size() == b.size());
     for (std::size_t n = 0; n < a.size(); ++n) {
-        INFO(std::string(n < part_count ? parts[n].name : "result"));
+        CAPTURE(n);
         REQUIRE(a[n].size() == b[n].size());
         double scale = 0, worst = 0;
         for (double value : a[n]) scale = std::max(scale, std::abs(value));
         for (std::size_t k = 0; k < a[n].size(); ++k)
             worst = a[n][k] == b[n][k] ? worst : std::max(worst, std::abs(a[n][k] - b[n][k]));
-        CHECK(worst <= 1e-13 * scale);
+        CHECK(worst <= rounding * scale);
     }
 }
 
 void same_bits(const std::vector<Rows>& a, const std::vector<Rows>& b) {
     REQUIRE(a.size() == b.size());
     for (std::size_t n = 0; n < a.size(); ++n) {
-        INFO(std::string(n < part_count ? parts[n].name : "result"));
+        CAPTURE(n);
         REQUIRE(a[n].size() == b[n].size());
         if (!a[n].empty()) CHECK(std::memcmp(a[n].data(), b[n].data(), a[n].size() * sizeof(double)) == 0);
     }
 }
 
 // Plays one pass on the same scenes with every set of kernels.
-void compare(const std::function<void(const Scene&, Stage&)>& play, bool with_delays = true) {
+template <class Stored>
+void compare(const std::function<void(const Scene&, Stage<Stored>&)>& play, bool with_delays = true) {
+    // Sums that differ by their rounding may be stored as neighbouring floats.
+    const double rounding = std::is_same_v<Stored, float> ? 2e-7 : 1e-13;
+    const BlockKernels<Stored>& serial = reference_kernels<Stored>();
     int scenes = 0, changed = 0;
     for (std::size_t slots : {1, 7, 8, 9, 17, 40})
         for (bool delays : {false, true})
@@ -264,18 +287,18 @@ void compare(const std::function<void(const Scene&, Stage&)>& play, bool with_de
                 CAPTURE(delays);
                 CAPTURE(footprints);
                 const Scene scene(random_world(shape, slots), 100 * slots + footprints);
-                const auto played = [&](const BlockKernels& kernels) {
-                    Stage stage(scene, kernels);
+                const auto played = [&](const BlockKernels<Stored>& kernels) {
+                    Stage<Stored> stage(scene, kernels);
                     play(scene, stage);
                     return stage.result();
                 };
-                const std::vector<Rows> reference = played(reference_kernels());
-                ++scenes, changed += reference != Stage(scene, reference_kernels()).result();
+                const std::vector<Rows> reference = played(serial);
+                ++scenes, changed += reference != Stage<Stored>(scene, serial).result();
                 std::vector<Rows> first;
-                for (const BlockKernels* kernels : vector_kernels()) {
+                for (const BlockKernels<Stored>* kernels : vector_kernels<Stored>()) {
                     INFO(std::string(kernels->name));
                     const std::vector<Rows> result = played(*kernels);
-                    same_to_rounding(reference, result);
+                    same_to_rounding(reference, result, rounding);
                     if (first.empty()) first = result;
                     same_bits(first, result);
                 }
@@ -283,35 +306,37 @@ void compare(const std::function<void(const Scene&, Stage&)>& play, bool with_de
     CHECK(changed > scenes / 3);  // not every pass has work without delays or footprints
 }
 
-void each_block(Stage& stage, const std::function<void(int)>& body) {
+template <class Stored>
+void each_block(Stage<Stored>& stage, const std::function<void(int)>& body) {
     for (int block = 0; block < stage.model.blocks; ++block) body(block);
 }
 
-const Pass plain{}, deciding{true, false, false, 40.0}, measuring{false, true, false, 40.0};
+const Pass plain{false, false, false, iteration}, deciding{true, false, false, iteration},
+    measuring{false, true, false, iteration};
 
-TEST_CASE("arc pass") {
-    for (const Pass& pass : {plain, measuring, Pass{false, false, true, 40.0}})
-        compare([&](const Scene&, Stage& s) {
+TEST_CASE_TEMPLATE("arc pass", Stored, double, float) {
+    for (const Pass& pass : {plain, measuring, Pass{false, false, true, iteration}})
+        compare<Stored>([&](const Scene&, Stage<Stored>& s) {
             each_block(s, [&](int b) { s->arc(s.model, s.iterate, b, pass, s.scratch); });
         });
 }
 
-TEST_CASE("receive pass") {
+TEST_CASE_TEMPLATE("receive pass", Stored, double, float) {
     for (const Pass& pass : {plain, measuring})
-        compare([&](const Scene&, Stage& s) {
+        compare<Stored>([&](const Scene&, Stage<Stored>& s) {
             each_block(s, [&](int b) { s->receive(s.model, s.iterate, b, pass); });
         });
 }
 
-TEST_CASE("site pass") {
+TEST_CASE_TEMPLATE("site pass", Stored, double, float) {
     for (const Pass& pass : {plain, deciding})
-        compare([&](const Scene& scene, Stage& s) {
+        compare<Stored>([&](const Scene& scene, Stage<Stored>& s) {
             each_block(s, [&](int b) { s->site(s.model, s.iterate, b, scene.lambda.data(), pass); });
         });
 }
 
-TEST_CASE("burden") {
-    compare([](const Scene& scene, Stage& s) {
+TEST_CASE_TEMPLATE("burden", Stored, double, float) {
+    compare<Stored>([](const Scene& scene, Stage<Stored>& s) {
         const std::size_t r = scene.problem.footprints.size(), sites = scene.problem.sites;
         Rows totals((r + r * (r + 1) / 2) * sites * s.lanes());
         each_block(s,
@@ -322,16 +347,16 @@ TEST_CASE("burden") {
     });
 }
 
-TEST_CASE("restart of the slots that are due") {
-    const auto play = [](const Scene&, Stage& s) {
+TEST_CASE_TEMPLATE("restart of the slots that are due", Stored, double, float) {
+    const auto play = [](const Scene&, Stage<Stored>& s) {
         each_block(s, [&](int b) { s->refresh(s.model, s.iterate, b); });  // consistent with the weights
         each_block(s, [&](int b) { s->restart_due(s.model, s.iterate, b, deciding, Tuning{}); });
     };
-    compare(play, false);  // delayed arcs couple the slots, which then restart together
+    compare<Stored>(play, false);  // delayed arcs couple the slots, which then restart together
 }
 
-TEST_CASE("restart and the sums that weights learn from") {
-    compare([](const Scene& scene, Stage& s) {
+TEST_CASE_TEMPLATE("restart and the sums that weights learn from", Stored, double, float) {
+    compare<Stored>([](const Scene& scene, Stage<Stored>& s) {
         // Every third slot; padding never restarts.
         Rows due(static_cast<std::size_t>(s.model.blocks) * s.lanes());
         for (std::size_t t = 0; t < scene.problem.slots; t += 3) due[t] = 1.0;
@@ -344,15 +369,23 @@ TEST_CASE("restart and the sums that weights learn from") {
     });
 }
 
-TEST_CASE("metric of the cells") {
-    compare([](const Scene&, Stage& s) { each_block(s, [&](int b) { s->refresh(s.model, s.iterate, b); }); });
+TEST_CASE_TEMPLATE("metric of the cells", Stored, double, float) {
+    compare<Stored>([](const Scene&, Stage<Stored>& s) {
+        each_block(s, [&](int b) { s->refresh(s.model, s.iterate, b); });
+    });
 }
 
-TEST_CASE("dual candidate") {
-    compare([](const Scene& scene, Stage& s) {
+TEST_CASE_TEMPLATE("dual candidate", Stored, double, float) {
+    compare<Stored>([](const Scene& scene, Stage<Stored>& s) {
         Rows v(static_cast<std::size_t>(s.model.blocks) * scene.problem.sites * s.lanes());
         each_block(s, [&](int b) { s->dual(s.model, s.iterate, b, scene.lambda.data(), v.data()); });
         s.more = {s.rows_of(v.data(), scene.problem.sites)};
+    });
+}
+
+TEST_CASE_TEMPLATE("first weights", Stored, double, float) {
+    compare<Stored>([](const Scene& scene, Stage<Stored>& s) {
+        each_block(s, [&](int b) { s->weigh(s.model, s.iterate, b, scene.lambda.data()); });
     });
 }
 
@@ -365,8 +398,8 @@ TEST_CASE("arcs past the horizon carry nothing, whatever their number") {
         std::fill(world.delay.begin(), world.delay.end(), 1);
         world.demand = {4.0, 2.0, 0.0};  // nothing to serve where every arc is late
         const Scene scene(std::move(world), arcs);
-        for (const BlockKernels* kernels : vector_kernels()) {
-            Stage s(scene, *kernels);
+        for (const BlockKernels<double>* kernels : vector_kernels<double>()) {
+            Stage<double> s(scene, *kernels);
             each_block(s, [&](int b) { s->arc(s.model, s.iterate, b, measuring, s.scratch); });
             const Rows x = s.rows_of(s.iterate.x_plus, arcs);
             double early = 0;

@@ -45,8 +45,10 @@ TEST_CASE("a problem solved by hand") {
     CHECK(s.totals[0][0] == doctest::Approx(5).epsilon(1e-4));
 }
 
-void same_bits_for_any_team(const World& w, const std::string& method) {
+void same_bits_for_any_team(const World& w, const std::string& method,
+                            const std::string& precision = "double") {
     Settings settings;
+    settings.precision = precision;
     settings.tol = 0, settings.max_iterations = 70, settings.threads = 1, settings.method = method;
     const Solution one = solved(w, settings);
     REQUIRE(one.status == Status::feasible);
@@ -79,6 +81,7 @@ TEST_CASE("the same bits for any number of threads and any instruction set") {
     for (const bool delays : {false, true}) {
         CAPTURE(delays);
         same_bits_for_any_team(wide(delays), "first-order");
+        same_bits_for_any_team(wide(delays), "first-order", "mixed");
     }
 }
 

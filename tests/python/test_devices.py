@@ -97,7 +97,8 @@ def cupy_library() -> ModuleType:
 
     cupy.ndarray, cupy.asarray = ndarray, asarray
     cupy.from_dlpack = lambda array: ndarray(array._values, array._index)
-    cupy.cuda = SimpleNamespace(Device=device)
+    stream = lambda: SimpleNamespace(ptr=70 + current[-1])  # noqa: E731
+    cupy.cuda = SimpleNamespace(Device=device, get_current_stream=stream)
     cupy.make = lambda values, index=0: ndarray(values, index)
     return cupy
 
@@ -115,6 +116,8 @@ def torch_library() -> ModuleType:
         LOG.up.append(values.shape)
         return Tensor(values, device, int(device[-1]))
 
+    streams = {f"cuda:{k}": SimpleNamespace(cuda_stream=70 + k) for k in range(2)}
+    torch.cuda = SimpleNamespace(current_stream=streams.__getitem__)
     torch.tensor = tensor
     torch.make = lambda values, index=0: Tensor(values, f"cuda:{index}", index)
     return torch
@@ -258,6 +261,27 @@ def test_the_answer_lives_on_the_device_of_the_inputs(library, problem):
     assert found.site_load.__dlpack_device__() == (2, 1)
     dense = found.dense_allocation()
     assert dense.shape == (24, 6, 12) and dense.__dlpack_device__() == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("device", "index", "runs_on", "shared"),
+    [
+        ("auto", 0, "auto", True),  # a device chosen by itself is the first
+        ("auto", 1, "auto", False),
+        ("cpu", 1, "cpu", False),
+        ("cuda", 1, "cuda:1", True),
+        ("cuda:1", 1, "cuda:1", True),
+        ("cuda:0", 1, "cuda:0", False),
+    ],
+)
+def test_a_solve_follows_the_stream_of_the_library(
+    library, problem, device, index, runs_on, shared
+):
+    settings = el._core.Settings(device=device)
+    el.solver._follow(settings, on_device(library, problem, index))
+    tells = library.__name__ != "jax"
+    assert settings.device == runs_on
+    assert settings.stream == (70 + index if shared and tells else 0)
 
 
 def test_one_array_on_a_device_is_enough(library, problem):

@@ -38,6 +38,8 @@ def assert_usable(problem: el.Problem, solution: el.Solution) -> None:
         ({"tol": np.nan}, "tol is NaN"),
         ({"tol": "tight"}, "tol is 'tight'"),
         ({"device": "gpu"}, "device is 'gpu'; it must be one of auto, cpu, reference, cuda"),
+        ({"device": "cuda:first"}, "device is 'cuda:first'; it must be one of auto, cpu"),
+        ({"precision": "single"}, "precision is 'single'; it must be one of double, mixed"),
         ({"threads": 0}, "threads is 0; it must be a whole number of at least 1"),
         ({"threads": 1.5}, "threads is 1.5"),
         ({"time_limit": -1}, "time_limit is -1"),
@@ -59,11 +61,14 @@ def test_what_is_no_problem_is_named():
         el.solve({})
 
 
-def test_a_missing_back_end_is_named(problem):
-    if "cuda" in el.build_info()["backends"]:
-        pytest.skip("this build has CUDA")
-    with pytest.raises(el.InputError, match="device is 'cuda'; this build has only"):
-        el.solve(problem, device="cuda")
+@pytest.mark.parametrize("device", ["cuda", "cuda:1"])
+def test_a_missing_device_is_named(problem, device):
+    cuda = el.build_info()["cuda"]
+    if cuda and cuda["devices"]:
+        pytest.skip("this machine has a CUDA device")
+    message = "device: no CUDA device" if cuda else "device: this build has no CUDA back end"
+    with pytest.raises(el.InputError, match=message):
+        el.solve(problem, device=device)
 
 
 def test_build_info():
@@ -95,10 +100,34 @@ def test_reference_and_the_others_agree(fleet, device):
     assert one.objective == pytest.approx(two.objective, rel=2e-6)
 
 
+@pytest.mark.parametrize("tol", [1e-4, 1e-6])
+def test_single_precision_arcs_reach_the_tolerance(fleet, tol):
+    problem = fleet(slots=12)
+    solution = el.solve(problem, tol=tol, method="first-order", precision="mixed")
+    exact = el.solve(problem, tol=tol, method="first-order")
+    assert solution.status == "optimal" and solution.gap <= tol
+    assert_usable(problem, solution)
+    assert not same_bits(solution, exact)
+
+
+@pytest.mark.parametrize("device", ["cpu", "reference"])
+def test_single_precision_arcs_with_delays(fleet, device):
+    problem = fleet(slots=10)
+    problem = problem.replace(network=problem.network.with_delays({0: 3, 2: 1}, cost_per_slot=0.1))
+    solution = el.solve(problem, tol=1e-5, device=device, precision="mixed")
+    assert solution.status == "optimal" and solution.gap <= 1e-5
+    assert_usable(problem, solution)
+
+
+@pytest.mark.parametrize("precision", ["double", "mixed"])
 @pytest.mark.parametrize("seed", range(3))
-def test_the_same_bits_for_any_number_of_threads(fleet, device, seed):
+def test_the_same_bits_for_any_number_of_threads(fleet, device, seed, precision):
     problem = fleet(seed=seed)
-    one, two, three = (el.solve(problem, device=device, threads=n) for n in (1, 2, 3))
+    method = "auto" if precision == "double" else "first-order"
+    one, two, three = (
+        el.solve(problem, device=device, threads=n, method=method, precision=precision)
+        for n in (1, 2, 3)
+    )
     assert same_bits(one, two) and same_bits(one, three)
 
 

@@ -50,6 +50,15 @@ def test_sum_is_the_oblivious_optimum(trace, device):
     assert solution.lower_bound <= best * (1 + 1e-12)
 
 
+@pytest.mark.parametrize("tol", [1e-4, 1e-6])
+def test_single_precision_arcs_reach_the_tolerance(trace, fairest, tol):
+    solution = el.solve(trace, tol=tol, method="first-order", precision="mixed")
+    found = el.certify(trace, solution)
+    assert solution.status == "optimal" and found.gap <= 1.01 * tol
+    assert found.unmet <= 1e-12 and found.overload <= 1e-9
+    assert solution.objective >= fairest.lower_bound
+
+
 def test_norms_approach_the_maximum(trace, fairest, device):
     heaviest = []
     for q in (2.0, 4.0, 16.0, 64.0):

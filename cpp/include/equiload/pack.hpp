@@ -1,5 +1,7 @@
 // The numbers that the algorithm's steps are written in. A step is a template over V:
-// `Scalar` (the reference back end, a CUDA thread) or `Pack` (eight slots side by side in vector registers).
+// `Scalar` (the reference back end), `Pack` (eight slots side by side in vector registers) or `Lane` (a
+// thread that works on one slot of thirty-two). Arrays are [block][item][lane]: `width` slots make a block,
+// of which a V holds `lanes`. Storage may be float; arithmetic is double.
 #pragma once
 
 #if defined(__CUDACC__)
@@ -10,25 +12,34 @@
 
 namespace equiload {
 
-struct Scalar {
+template <int Width>
+struct Single {
     using Real = double;
     using Mask = bool;
-    static constexpr int lanes = 1;
+    static constexpr int lanes = 1, width = Width;
     double v;
 
-    Scalar() = default;
-    EQUILOAD_HD Scalar(double value) : v(value) {}
-    EQUILOAD_HD static Scalar load(const double* p) { return *p; }
-    EQUILOAD_HD void store(double* p) const { *p = v; }
+    Single() = default;
+    EQUILOAD_HD Single(double value) : v(value) {}
+    template <class Stored>
+    EQUILOAD_HD static Single load(const Stored* p) {
+        return static_cast<double>(*p);
+    }
+    template <class Stored>
+    EQUILOAD_HD void store(Stored* p) const {
+        *p = static_cast<Stored>(v);
+    }
 
-    friend EQUILOAD_HD Scalar operator+(Scalar a, Scalar b) { return a.v + b.v; }
-    friend EQUILOAD_HD Scalar operator-(Scalar a, Scalar b) { return a.v - b.v; }
-    friend EQUILOAD_HD Scalar operator*(Scalar a, Scalar b) { return a.v * b.v; }
-    friend EQUILOAD_HD Scalar operator/(Scalar a, Scalar b) { return a.v / b.v; }
-    friend EQUILOAD_HD Mask operator<(Scalar a, Scalar b) { return a.v < b.v; }
-    friend EQUILOAD_HD Scalar select(Mask m, Scalar a, Scalar b) { return m ? a : b; }
-    friend EQUILOAD_HD Scalar abs(Scalar a) { return a.v < 0 ? -a.v : a.v; }
+    friend EQUILOAD_HD Single operator+(Single a, Single b) { return a.v + b.v; }
+    friend EQUILOAD_HD Single operator-(Single a, Single b) { return a.v - b.v; }
+    friend EQUILOAD_HD Single operator*(Single a, Single b) { return a.v * b.v; }
+    friend EQUILOAD_HD Single operator/(Single a, Single b) { return a.v / b.v; }
+    friend EQUILOAD_HD Mask operator<(Single a, Single b) { return a.v < b.v; }
+    friend EQUILOAD_HD Single select(Mask m, Single a, Single b) { return m ? a : b; }
+    friend EQUILOAD_HD Single abs(Single a) { return a.v < 0 ? -a.v : a.v; }
 };
+using Scalar = Single<1>;
+using Lane = Single<32>;  // a warp works on a block: its threads' loads are neighbours
 EQUILOAD_HD bool any(bool m) { return m; }
 
 #if !defined(__CUDACC__)
@@ -37,9 +48,12 @@ EQUILOAD_HD bool any(bool m) { return m; }
 template <class Isa>
 struct Pack {
     using Real = double;
-    static constexpr int lanes = 8;  // one AVX-512 register, two of AVX2, four of SSE2: the same bits on each
+    // One AVX-512 register, two of AVX2, four of SSE2: the same bits on each.
+    static constexpr int lanes = 8, width = lanes;
     typedef double Vec __attribute__((vector_size(64)));
     typedef double Unaligned __attribute__((vector_size(64), aligned(8), may_alias));
+    typedef float Floats __attribute__((vector_size(32)));
+    typedef float UnalignedFloats __attribute__((vector_size(32), aligned(4), may_alias));
     typedef long long Bits __attribute__((vector_size(64)));
     struct Mask {
         Bits m;
@@ -52,7 +66,13 @@ struct Pack {
     EQUILOAD_HD Pack(Vec value) : v(value) {}
     EQUILOAD_HD Pack(double value) : v(value - Vec{}) {}
     EQUILOAD_HD static Pack load(const double* p) { return Vec(*reinterpret_cast<const Unaligned*>(p)); }
+    EQUILOAD_HD static Pack load(const float* p) {
+        return __builtin_convertvector(Floats(*reinterpret_cast<const UnalignedFloats*>(p)), Vec);
+    }
     EQUILOAD_HD void store(double* p) const { *reinterpret_cast<Unaligned*>(p) = v; }
+    EQUILOAD_HD void store(float* p) const {
+        *reinterpret_cast<UnalignedFloats*>(p) = __builtin_convertvector(v, Floats);
+    }
 
     friend EQUILOAD_HD Pack operator+(Pack a, Pack b) { return a.v + b.v; }
     friend EQUILOAD_HD Pack operator-(Pack a, Pack b) { return a.v - b.v; }

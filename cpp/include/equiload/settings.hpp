@@ -12,10 +12,14 @@ struct Settings {
     std::int64_t max_iterations = 1'000'000;                      // >= 1
     double time_limit = std::numeric_limits<double>::infinity();  // seconds, > 0
     int threads = 0;                                              // 0: every core that the process may use
-    std::string device = "auto";                                  // auto | cpu | reference | cuda
+    std::string device = "auto";                                  // auto | cpu | reference | cuda | cuda:N
     std::string method = "auto";                                  // auto | first-order | barrier
+    std::string precision = "double";   // double | mixed: what there is of every arc in single precision
     std::string instructions = "auto";  // auto | baseline | avx2 | avx512 (CPU back end)
+    std::uintptr_t stream = 0;          // cudaStream_t that device work is ordered with; 0: one of its own
 
+    // The device's ordinal; -1 where `device` is no CUDA device.
+    int cuda_ordinal() const;
     void validate() const;  // throws std::invalid_argument naming the field
 };
 

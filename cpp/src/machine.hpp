@@ -1,0 +1,61 @@
+// What the grid back end asks of a machine that runs many threads at a time.
+//
+// Work is a launch of `count` items, functor(n) for n = 0 .. count-1, in any order and at the same time: no
+// item may read what another writes. Launches, uploads and downloads run one after the other, but later than
+// they are called: what they touch on the host must stay as it is until `synchronise`.
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <string>
+
+#include "equiload/pack.hpp"
+
+namespace equiload {
+
+// An item's scratch: numbers `stride` apart, so that those of neighbouring items are neighbours.
+struct Scratch {
+    Lane* first;
+    long stride;
+
+    EQUILOAD_HD Lane& operator[](int k) const { return first[k * stride]; }
+};
+
+// Stands for any functor.
+struct Launch {
+    void operator()() const {}
+    EQUILOAD_HD void operator()(long) const {}
+    EQUILOAD_HD void operator()(long, Scratch) const {}
+};
+
+template <class M>
+concept Machine =
+    requires(M m, std::size_t count, double* there, double* here, const double* from, const int* indices,
+             int* indices_there, Launch launch, typename M::Sequence sequence) {
+        // Enough items to keep all of the machine at work; arrays are rounded up to `alignment` bytes.
+        { M::enough_items } -> std::convertible_to<std::size_t>;
+        { M::alignment } -> std::convertible_to<std::size_t>;
+
+        // Before anything is made: room for so many bytes, and for items with so many numbers of scratch.
+        // Throws, saying how many bytes are needed in all, where there is none.
+        m.reserve(count, int{});
+        // Storage with data() and size(), its values undefined: on the machine, which owns it, or on the
+        // host.
+        { m.template make<double>(count) } -> std::same_as<typename M::template Array<double>>;
+        { m.template make_staging<double>(count) } -> std::same_as<typename M::template Staging<double>>;
+
+        m.upload(there, from, count);
+        m.upload(indices_there, indices, count);
+        m.download(here, from, count);
+
+        m.for_each(long{}, launch);         // functor(n)
+        m.for_each(long{}, int{}, launch);  // functor(n, scratch), each item with so many numbers of scratch
+
+        // All that body() calls, to be run as often as wanted with the arguments that it had.
+        { m.record(launch) } -> std::same_as<typename M::Sequence>;
+        m.replay(sequence);
+        m.synchronise();
+        { m.name() } -> std::convertible_to<std::string>;
+    };
+
+}  // namespace equiload

@@ -1,0 +1,208 @@
+// As much of the CUDA runtime as cuda_machine.cuh uses, on the host: streams put off their work until they
+// are waited for, kernels run thread by thread, any call can be made to fail, and what is alive is counted.
+#pragma once
+
+#include <cstddef>
+#include <cstring>
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#define __global__
+#define __shared__
+
+enum cudaError_t { cudaSuccess, cudaErrorMemoryAllocation, cudaErrorUnknown };
+enum cudaMemcpyKind { cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost };
+enum cudaDeviceAttr { cudaDevAttrMultiProcessorCount };
+enum cudaStreamCaptureMode { cudaStreamCaptureModeThreadLocal };
+inline constexpr unsigned cudaStreamNonBlocking = 1;
+
+namespace fake_cuda {
+
+using Works = std::vector<std::function<void()>>;
+
+struct Stream {
+    Works works;
+    bool capturing = false;
+};
+struct Graph {
+    Works works;
+};
+
+struct State {
+    int current_device = 0, processors = 1;
+    std::size_t total_bytes = std::size_t{1} << 30;
+    long calls = 0, fail_at = -1;  // the call that fails
+    std::map<void*, std::size_t> device_memory;
+    std::set<void*> host_memory, streams, graphs;
+
+    std::size_t used() const {
+        std::size_t sum = 0;
+        for (const auto& [at, bytes] : device_memory) sum += bytes;
+        return sum;
+    }
+    bool fails() { return calls++ == fail_at; }
+    bool empty() const {
+        return device_memory.empty() && host_memory.empty() && streams.empty() && graphs.empty();
+    }
+};
+inline State state;
+
+}  // namespace fake_cuda
+
+using cudaStream_t = fake_cuda::Stream*;
+using cudaGraph_t = fake_cuda::Graph*;
+struct fake_cuda_exec : fake_cuda::Graph {};
+using cudaGraphExec_t = fake_cuda_exec*;
+
+struct dim3 {
+    unsigned x = 1;
+};
+inline dim3 blockIdx, threadIdx, blockDim, gridDim;
+
+namespace equiload {
+inline double shared_scratch[48 * 1024 / sizeof(double)];  // a block's shared memory
+}
+
+struct cudaLaunchConfig_t {
+    dim3 gridDim, blockDim;
+    std::size_t dynamicSmemBytes;
+    cudaStream_t stream;
+};
+
+inline const char* cudaGetErrorString(cudaError_t status) {
+    return status == cudaErrorMemoryAllocation ? "out of memory" : "made to fail";
+}
+inline cudaError_t cudaGetLastError() { return cudaSuccess; }
+
+#define FAKE_CUDA_CALL \
+    if (fake_cuda::state.fails()) return cudaErrorUnknown
+
+inline cudaError_t cudaGetDevice(int* device) {
+    FAKE_CUDA_CALL;
+    *device = fake_cuda::state.current_device;
+    return cudaSuccess;
+}
+inline cudaError_t cudaSetDevice(int device) {
+    FAKE_CUDA_CALL;
+    fake_cuda::state.current_device = device;
+    return cudaSuccess;
+}
+inline cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr, int) {
+    FAKE_CUDA_CALL;
+    *value = fake_cuda::state.processors;
+    return cudaSuccess;
+}
+inline cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total) {
+    FAKE_CUDA_CALL;
+    *total = fake_cuda::state.total_bytes, *free = *total - fake_cuda::state.used();
+    return cudaSuccess;
+}
+inline cudaError_t cudaMalloc(void** at, std::size_t bytes) {
+    FAKE_CUDA_CALL;
+    if (bytes > fake_cuda::state.total_bytes - fake_cuda::state.used()) return cudaErrorMemoryAllocation;
+    *at = ::operator new(bytes, std::align_val_t{256});
+    std::memset(*at, 0xff, bytes);  // NaN
+    fake_cuda::state.device_memory[*at] = bytes;
+    return cudaSuccess;
+}
+inline cudaError_t cudaFree(void* at) {
+    fake_cuda::state.device_memory.erase(at);
+    ::operator delete(at, std::align_val_t{256});
+    return cudaSuccess;
+}
+inline cudaError_t cudaMallocHost(void** at, std::size_t bytes) {
+    FAKE_CUDA_CALL;
+    *at = ::operator new(bytes);
+    std::memset(*at, 0xff, bytes);
+    fake_cuda::state.host_memory.insert(*at);
+    return cudaSuccess;
+}
+inline cudaError_t cudaFreeHost(void* at) {
+    fake_cuda::state.host_memory.erase(at);
+    ::operator delete(at);
+    return cudaSuccess;
+}
+
+inline cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
+    FAKE_CUDA_CALL;
+    *stream = new fake_cuda::Stream;
+    fake_cuda::state.streams.insert(*stream);
+    return cudaSuccess;
+}
+inline cudaError_t cudaStreamDestroy(cudaStream_t stream) {
+    fake_cuda::state.streams.erase(stream);
+    delete stream;
+    return cudaSuccess;
+}
+inline cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
+    if (stream->capturing) return cudaErrorUnknown;
+    fake_cuda::Works works;
+    works.swap(stream->works);
+    if (fake_cuda::state.fails()) return cudaErrorUnknown;
+    for (const auto& work : works) work();
+    return cudaSuccess;
+}
+inline cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind,
+                                   cudaStream_t stream) {
+    FAKE_CUDA_CALL;
+    stream->works.push_back([=] { std::memcpy(to, from, bytes); });
+    return cudaSuccess;
+}
+
+template <class... Parameters, class... Arguments>
+cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(Parameters...),
+                               Arguments... arguments) {
+    FAKE_CUDA_CALL;
+    const dim3 grid = config->gridDim, block = config->blockDim;
+    if (grid.x == 0 || block.x == 0 || block.x > 1024 ||
+        config->dynamicSmemBytes > sizeof(equiload::shared_scratch))
+        return cudaErrorUnknown;
+    config->stream->works.push_back([=] {
+        gridDim = grid, blockDim = block;
+        for (blockIdx.x = 0; blockIdx.x < grid.x; ++blockIdx.x)
+            for (threadIdx.x = block.x; threadIdx.x-- > 0;) kernel(arguments...);
+    });
+    return cudaSuccess;
+}
+
+inline cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
+    FAKE_CUDA_CALL;
+    if (!stream->works.empty()) throw std::logic_error("work under way in a stream that captures");
+    stream->capturing = true;
+    return cudaSuccess;
+}
+inline cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
+    stream->capturing = false;
+    fake_cuda::Works works;
+    works.swap(stream->works);
+    FAKE_CUDA_CALL;
+    *graph = new fake_cuda::Graph{works};
+    fake_cuda::state.graphs.insert(*graph);
+    return cudaSuccess;
+}
+inline cudaError_t cudaGraphInstantiate(cudaGraphExec_t* exec, cudaGraph_t graph, unsigned) {
+    FAKE_CUDA_CALL;
+    *exec = new fake_cuda_exec{{graph->works}};
+    fake_cuda::state.graphs.insert(*exec);
+    return cudaSuccess;
+}
+inline cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
+    fake_cuda::state.graphs.erase(graph);
+    delete graph;
+    return cudaSuccess;
+}
+inline cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec) {
+    fake_cuda::state.graphs.erase(exec);
+    delete exec;
+    return cudaSuccess;
+}
+inline cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t stream) {
+    FAKE_CUDA_CALL;
+    stream->works.insert(stream->works.end(), exec->works.begin(), exec->works.end());
+    return cudaSuccess;
+}
