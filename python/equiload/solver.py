@@ -62,7 +62,7 @@ def solve(
         and where rounding ends the other's progress.
     precision : str
         "double", or "mixed": the first-order method stores what there is of every arc in single
-        precision, which halves its memory. It computes in double precision all the same, and so
+        precision, which halves what they take. It computes in double precision all the same, and so
         are the answer and its certificate.
     threads : int, optional
         CPU threads; by default as many as the process may use. The answer has the same bits for

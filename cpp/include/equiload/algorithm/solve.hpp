@@ -95,8 +95,8 @@ class Examiner {
 };
 
 // When to look: a check costs tens of iterations. The gap of the last two tells by how much iterations must
-// grow to reach the tolerance, by an eighth at least and a quarter at most: neither a lucky check nor a stalled
-// one misleads far. No clock decides, for the same bits on any machine.
+// grow to reach the tolerance, by an eighth at least and a quarter at most: neither a lucky check nor a
+// stalled one misleads far. No clock decides, for the same bits on any machine.
 class CheckSchedule {
  public:
     explicit CheckSchedule(double tol) : tol_(tol) {}
