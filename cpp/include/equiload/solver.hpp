@@ -31,8 +31,8 @@ struct Scenario {
     WarmStart start;
 };
 
-// Solves every scenario by itself, one thread each at a time, or several where there are fewer scenarios; on a
-// device one after the other. The answers have the same bits as those of single solves, for any number of
+// Solves every scenario by itself, one thread each at a time, or several where there are fewer scenarios; on
+// a device one after the other. The answers have the same bits as those of single solves, for any number of
 // threads. `time_limit` is for all of them; a scenario that it leaves no time for returns its first plan.
 // `control.watch` is called after every
 // scenario with the number of those done.
