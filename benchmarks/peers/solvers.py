@@ -50,7 +50,8 @@ def highs(lp: LinearProgram, limits: Limits, *, method: str) -> Callable[[], Ans
     options = {
         "solver": method,
         "kkt_tolerance": limits.tol,
-        "run_crossover": "off",  # an accurate interior answer is all that is asked for
+        # An accurate interior answer is all that is asked for: crossover only where it is not.
+        "run_crossover": "choose",
         "threads": limits.threads,
         "time_limit": limits.time_limit,
     }
