@@ -13,13 +13,13 @@ own time is the slope of a line through the times between checks, as in `benchma
 from __future__ import annotations
 
 import argparse
-import threading
 import time
 
 import numpy as np
 
 import equiload as el
 
+from .gpu.host import copy
 from .gpu.measure import BYTES, rates, run
 
 # Price and step 4, two sweeps of the threshold 2 x 3, projection 2, reflection 2, distance moved 3,
@@ -34,7 +34,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=20.0, help="for every world and precision")
     options = parser.parse_args()
-    copied, computed = copy(options.threads), product()
+    copied, computed = copy(512, options.threads), product()
     print(f"copy: {copied:.1f} GB/s on {options.threads} threads")
     print(f"arithmetic: {computed:.0f} Gflop/s fused, {computed / 2:.0f} unfused\n")
     print("| world | precision | ms | ns/arc | GB/s | of copy | Gflop/s | check, ms |")
@@ -57,23 +57,6 @@ def main() -> None:
             )
 
 
-def copy(threads: int) -> float:
-    """Return the GB/s that threads copy together, read and written; the best of five."""
-    source = np.ones(64_000_000)
-    target = np.zeros_like(source)
-    parts = [slice(*ends) for ends in _split(source.size, threads)]
-    spent = []
-    for _ in range(5):
-        team = [threading.Thread(target=np.copyto, args=(target[p], source[p])) for p in parts]
-        began = time.perf_counter()
-        for member in team:
-            member.start()
-        for member in team:
-            member.join()
-        spent.append(time.perf_counter() - began)
-    return 2e-9 * source.nbytes / min(spent)
-
-
 def product(size: int = 2048) -> float:
     """Return the Gflop/s of a matrix product by NumPy's BLAS, on its own threads."""
     matrix = np.random.default_rng(0).random((size, size))
@@ -83,10 +66,6 @@ def product(size: int = 2048) -> float:
         matrix @ matrix
         spent.append(time.perf_counter() - began)
     return 2e-9 * size**3 / min(spent)
-
-
-def _split(count: int, parts: int) -> list[tuple[int, int]]:
-    return [(count * k // parts, count * (k + 1) // parts) for k in range(parts)]
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import inspect
 import json
-import resource
 import sys
 import time
 from pathlib import Path
@@ -17,6 +16,8 @@ from typing import Any
 import numpy as np
 
 import equiload as el
+
+from ..peers.worker import peak_mb
 
 # name: sites, gateways, arcs of a gateway, slots, precision
 WORLDS = {
@@ -144,7 +145,7 @@ def rates(trace: Trace, arcs: int, precision: str, copy: float | None) -> dict[s
 
 def peak_gb() -> float:
     """Return the most memory that this process has held, GB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024e-9
+    return peak_mb() * 1.048576e-3
 
 
 def sanitize(device: str) -> None:

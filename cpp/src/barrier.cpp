@@ -308,12 +308,6 @@ void Barrier::build_preconditioner() {
     add_dense_matrix();
 }
 
-int Barrier::first_gateway(int site) const {
-    const auto arcs = by_site_.of(static_cast<std::size_t>(site));
-    return arcs.empty() ? model_.gateways
-                        : blocks_.problem.arc_gateway[static_cast<std::size_t>(arcs.front())];
-}
-
 void Barrier::add_dense_matrix() {
     const std::size_t sites = blocks_.problem.sites, footprints = equity_.footprints(), n = dense_.size();
     std::vector<int> place(pi_.size(), -1), selected;
@@ -323,8 +317,8 @@ void Barrier::add_dense_matrix() {
                         [&](const Term& t) { return place[t.unknown(i)] >= 0; }))
             selected.push_back(static_cast<int>(i));
     // Sites fed by late gateways first: their rows begin late, and products run over what both rows have.
-    std::stable_sort(selected.begin(), selected.end(),
-                     [&](int a, int b) { return first_gateway(a) > first_gateway(b); });
+    const auto first = [&](int site) { return first_gateway(model_, in_, &site, 1); };
+    std::stable_sort(selected.begin(), selected.end(), [&](int a, int b) { return first(a) > first(b); });
     const std::size_t count = selected.size(), rows = count * footprints;
     std::vector<std::vector<double>> parts(matrix_pieces);
     std::vector<Lanes> rows_of(static_cast<std::size_t>(blocks_.team.size()));

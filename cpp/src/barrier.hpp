@@ -60,7 +60,6 @@ class Barrier {
     void factor();
     void build_preconditioner();
     void add_dense_matrix();
-    int first_gateway(int site) const;
     void set_targets(bool corrector, double mu);
     Step direction();
     void price_directions(const std::vector<double>& base);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <initializer_list>
 #include <span>
 #include <utility>
 #include <vector>
@@ -69,6 +70,22 @@ inline Tuning eager() {  // restarts early and often
     Tuning tuning;
     tuning.sufficient = 0.7, tuning.artificial = 0.3;
     return tuning;
+}
+
+// body(world) for worlds of so many slots, with and without delays, quadratic costs and footprints.
+template <class Body>
+void each_kind(std::initializer_list<std::size_t> slots_each, Body body) {
+    for (std::size_t slots : slots_each)
+        for (bool delays : {false, true})
+            for (std::size_t footprints : {0, 1, 3}) {
+                CAPTURE(slots);
+                CAPTURE(delays);
+                CAPTURE(footprints);
+                Shape shape;
+                shape.slots = slots, shape.delays = delays, shape.footprints = footprints;
+                shape.quadratic = footprints != 1;
+                body(random_world(shape, seed_of_slots + slots));
+            }
 }
 
 struct Setting {

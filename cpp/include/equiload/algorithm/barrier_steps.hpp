@@ -557,7 +557,7 @@ EQUILOAD_HD double sum_lanes(V value) {
 inline constexpr int tile = 4;
 
 // The first gateway that feeds any of some sites: their rows are zero before it.
-inline int first_gateway(const Model& m, const Interior& p, const int* sites, int count) {
+EQUILOAD_HD int first_gateway(const Model& m, const Interior& p, const int* sites, int count) {
     int first = m.gateways;
     for (int c = 0; c < count; ++c)  // arcs by site are ordered by gateway
         if (const int e = p.in_start[sites[c]];
