@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "portable.hpp"
+
 namespace equiload {
 
 using Index = std::int32_t;
@@ -18,7 +20,7 @@ struct Field {
     std::size_t stride = 0;
 
     explicit operator bool() const { return values != nullptr; }
-    const double* row(std::size_t slot) const { return values + slot * stride; }
+    EQUILOAD_HD const double* row(std::size_t slot) const { return values + slot * stride; }
 };
 
 enum class EquityKind { none, max, sum, norm, topmean, budget };
