@@ -54,6 +54,10 @@ struct Problem {
 
     double fixed_cost = 0;  // USD, whatever is decided
 
+    // The CUDA device whose memory holds demand, capacity, price, quadratic and the footprints' values;
+    // -1: the host. All else is the host's in any case.
+    int device = -1;
+
     bool may_shed() const { return shed_cost < std::numeric_limits<double>::infinity(); }
     double quadratic_at(std::size_t slot, std::size_t site) const {
         return quadratic ? quadratic.row(slot)[site] : 0.0;

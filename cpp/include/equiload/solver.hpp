@@ -16,6 +16,13 @@ struct WarmStart {
     std::vector<std::vector<double>> equity;  // (G_r,) lambda_r
 };
 
+// Where a solution's large arrays shall be written instead, in the memory of the problem's device; those of
+// the Solution then stay empty. `shed` is null where no work may be shed.
+struct DeviceOutput {
+    double *allocation = nullptr, *shed = nullptr;                                      // (T, A), (T, J)
+    double *site_load = nullptr, *energy_prices = nullptr, *capacity_prices = nullptr;  // (T, I)
+};
+
 // What may stop a solve from outside; any part may be empty.
 struct Control {
     Callback watch;                   // called at every check, returns true to stop
