@@ -20,6 +20,13 @@ struct RowModel {
     const Index *gateway = nullptr, *site = nullptr, *delay = nullptr;  // [arc]
     const double *energy = nullptr, *cost = nullptr;                    // [arc]
     ArcGroups by_gateway, by_site;
+    double shed_cost = std::numeric_limits<double>::infinity();
 };
+
+// An infinite capacity has no price.
+EQUILOAD_HD bool is_finite(double value) {
+    constexpr double most = std::numeric_limits<double>::max();
+    return value <= most && value >= -most;
+}
 
 }  // namespace equiload
