@@ -11,6 +11,7 @@
 // other bits on each.
 #pragma once
 
+#include "equiload/algorithm/equity_steps.hpp"
 #include "equiload/algorithm/restart.hpp"
 #include "equiload/algorithm/steps.hpp"
 #include "machine.hpp"
@@ -333,6 +334,20 @@ struct ToRows {  // items of a launch follow the rows: the blocks read are small
         const int slot = static_cast<int>(place / wide), item = static_cast<int>(place % wide);
         const Place at(first_block + slot / Lane::width, slot % Lane::width);
         rows[n] = Lane::load(values + offset<Lane>(at, items, item)).v;
+    }
+};
+
+// ------------------------------------------------------------------ equity
+
+// An item a scenario, for a group: its prices move by a Newton step.
+struct EquityStep {
+    const EquityState* states;  // [scenario]
+    const double* totals;       // of scenario n from n * stride on
+    long stride;
+
+    template <class G>
+    EQUILOAD_HD void operator()(long n, G group, int) const {
+        equity_step(group, states[n], totals + n * stride);
     }
 };
 
