@@ -14,6 +14,7 @@
 // other bits on each.
 #pragma once
 
+#include "equiload/algorithm/equity_steps.hpp"
 #include "equiload/algorithm/restart.hpp"
 #include "equiload/algorithm/steps.hpp"
 #include "machine.hpp"
@@ -354,6 +355,20 @@ struct DualCandidate {  // an item a cell; the next pass that needs v_plus write
         const Spot s = spot(n, m.sites, scenarios);
         const Lane v = dual_candidate<Lane>(m, z, s.at, s.item, in.lambda_of(s));
         v.store(z.v_plus + offset<Lane>(s.at, m.sites, s.item));
+    }
+};
+
+// ------------------------------------------------------------------ equity
+
+// An item a scenario, for a group: its prices move by a Newton step.
+struct EquityStep {
+    const EquityState* states;  // [scenario]
+    const double* totals;       // of scenario n from n * stride on
+    long stride;
+
+    template <class G>
+    EQUILOAD_HD void operator()(long n, G group, int) const {
+        equity_step(group, states[n], totals + n * stride);
     }
 };
 

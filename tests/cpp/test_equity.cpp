@@ -25,12 +25,11 @@ std::unique_ptr<EquityFunction> function(EquityKind kind, double weight, double 
     return make_equity(footprint);
 }
 
-std::unique_ptr<EquityFunction> budget(const Values& limit) {
-    const Values none(limit.size(), 0.0), ones(limit.size(), 1.0);
+Footprint limits(const Values& limit, const Values& ones) {
     Footprint footprint;
     footprint.kind = EquityKind::budget;
-    footprint.limit = limit, footprint.history = none, footprint.sensitivity = ones;
-    return make_equity(footprint);
+    footprint.limit = limit, footprint.history = ones, footprint.sensitivity = ones;
+    return footprint;
 }
 
 double sum(const Values& values) { return std::accumulate(values.begin(), values.end(), 0.0); }
