@@ -6,13 +6,14 @@
 
 namespace equiload {
 
-std::unique_ptr<AnyBackend> make_cuda_backend(const Problem& problem, const EquityProx& equity, Team& team,
-                                              const Tuning& tuning, const Settings& settings, int ordinal) {
+std::unique_ptr<DeviceBackend> make_cuda_backend(std::span<const DeviceScenario> scenarios, Team& team,
+                                                 const Tuning& tuning, const Settings& settings,
+                                                 int ordinal) {
     if (settings.precision == "mixed")
-        return std::make_unique<Boxed<GridBackend<CudaMachine, float>>>(problem, equity, team, tuning,
-                                                                        ordinal, settings.stream);
-    return std::make_unique<Boxed<GridBackend<CudaMachine, double>>>(problem, equity, team, tuning, ordinal,
-                                                                     settings.stream);
+        return std::make_unique<GridBackend<CudaMachine, float>>(scenarios, team, tuning, ordinal,
+                                                                 settings.stream);
+    return std::make_unique<GridBackend<CudaMachine, double>>(scenarios, team, tuning, ordinal,
+                                                              settings.stream);
 }
 
 }  // namespace equiload

@@ -87,9 +87,7 @@ Evaluation evaluate(const Problem& p, const double* allocation, const double* sh
     });
     for (std::size_t r = 0; r < footprints; ++r) {
         const Footprint& footprint = p.footprints[r];
-        result.totals.emplace_back(footprint.history.begin(), footprint.history.end());
-        for (std::size_t i = 0; i < p.sites; ++i)
-            result.totals[r][static_cast<std::size_t>(footprint.region[i])] += burden[r][i];
+        result.totals.push_back(region_totals(footprint, burden[r].data()));
     }
     result.breakdown.arc = ordered_sum(arc);
     result.breakdown.energy = ordered_sum(energy);
@@ -98,6 +96,13 @@ Evaluation evaluate(const Problem& p, const double* allocation, const double* sh
     result.breakdown.fixed = p.fixed_cost;
     equity_cost(p, result.totals, result.breakdown.equity);
     return result;
+}
+
+std::vector<double> region_totals(const Footprint& footprint, const double* burden) {
+    std::vector<double> totals(footprint.history.begin(), footprint.history.end());
+    for (std::size_t i = 0; i < footprint.region.size(); ++i)
+        totals[static_cast<std::size_t>(footprint.region[i])] += burden[i];
+    return totals;
 }
 
 double equity_cost(const Problem& p, const std::vector<std::vector<double>>& totals,
@@ -163,9 +168,13 @@ double lower_bound(const Problem& p, const Prices& prices, Team& team) {
             parts[t] = sum;
         }
     });
-    double bound = ordered_sum(parts) + p.fixed_cost;
-    for (std::size_t r = 0; r < p.footprints.size() && r < prices.equity.size(); ++r) {
-        std::vector<double> pi(prices.equity[r]);
+    return ordered_sum(parts) + bound_apart(p, prices.equity);
+}
+
+double bound_apart(const Problem& p, const std::vector<std::vector<double>>& equity) {
+    double bound = p.fixed_cost;
+    for (std::size_t r = 0; r < p.footprints.size() && r < equity.size(); ++r) {
+        std::vector<double> pi(equity[r]);
         for (std::size_t g = 0; g < pi.size(); ++g) {
             bound += pi[g] * p.footprints[r].history[g];
             pi[g] /= p.footprints[r].sensitivity[g];

@@ -362,13 +362,14 @@ struct DualCandidate {  // an item a cell; the next pass that needs v_plus write
 
 // An item a scenario, for a group: its prices move by a Newton step.
 struct EquityStep {
+    const int* list;
     const EquityState* states;  // [scenario]
-    const double* totals;       // of scenario n from n * stride on
-    long stride;
+    const double* totals;       // [scenario][quantity][site]
+    long each;                  // of a scenario
 
     template <class G>
     EQUILOAD_HD void operator()(long n, G group, int) const {
-        equity_step(group, states[n], totals + n * stride);
+        equity_step(group, states[list[n]], totals + list[n] * each);
     }
 };
 

@@ -1,0 +1,398 @@
+#include "device_solve.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <deque>
+#include <iterator>
+#include <limits>
+#include <map>
+#include <optional>
+#include <tuple>
+#include <utility>
+
+#include "answer.hpp"
+#include "equiload/algorithm/solve.hpp"
+
+namespace equiload {
+
+namespace {
+
+// A scenario on its way.
+struct Run {
+    const Scenario& scenario;
+    const Presolved presolved;
+    const Problem& reduced;
+    EquityProx equity;
+    Budgets budgets;
+    CheckSchedule checks;
+    Standing best;
+    std::vector<std::vector<double>> best_equity;  // prices of the best bound, [footprint][region]
+    Statistics now;
+    std::optional<Status> status;
+    std::vector<double> ray;  // a proof that the budgets cannot all be kept, and its prices of them
+    std::vector<std::vector<double>> budget_ray;
+    double setup_seconds = 0;
+    Solution solution;
+
+    Run(const Scenario& from, double tol)
+        : scenario(from),
+          presolved(*from.problem),
+          reduced(presolved.problem()),
+          equity(reduced),
+          budgets(reduced),
+          checks(tol) {
+        if (!from.start.equity.empty()) equity.set_region_prices(from.start.equity);
+    }
+
+    // Scenarios of one kind can be solved by the same launches: quadratic costs or not, what shedding costs, the
+    // footprints with a price and which of them are budgets.
+    using Kind = std::tuple<bool, double, std::vector<std::size_t>>;
+    Kind kind() const {
+        std::vector<std::size_t> priced;
+        for (std::size_t r = 0; r < equity.footprints(); ++r) {
+            const Footprint& footprint = reduced.footprints[equity.footprint(r)];
+            priced.push_back(equity.footprint(r));
+            priced.push_back(footprint.kind == EquityKind::budget);
+        }
+        return {static_cast<bool>(reduced.quadratic), scenario.problem->shed_cost, priced};
+    }
+
+    std::vector<std::vector<double>> equity_prices(const Report& report) const {
+        std::vector<std::vector<double>> prices;
+        for (std::size_t r = 0; r < report.pi.size(); ++r) {
+            prices.resize(equity.footprint(r));
+            prices.push_back(report.pi[r]);
+            const Footprint& footprint = reduced.footprints[equity.footprint(r)];
+            for (std::size_t g = 0; g < prices.back().size(); ++g)
+                prices.back()[g] *= footprint.sensitivity[g];
+        }
+        return prices;
+    }
+
+    Budgets::Totals totals(const Report& report) const {
+        Budgets::Totals totals;
+        for (const Footprint& footprint : reduced.footprints)
+            totals.emplace_back(footprint.history.begin(), footprint.history.end());
+        for (std::size_t r = 0; r < equity.footprints(); ++r)
+            totals[equity.footprint(r)] = region_totals(reduced.footprints[equity.footprint(r)],
+                                                        report.burden.data() + r * reduced.sites);
+        return totals;
+    }
+
+    // Of a budget that is exceeded the cost is infinite, or left out.
+    double cost(const Report& report, const Budgets::Totals& totals, bool exceeded = true) const {
+        Breakdown sum;
+        sum.energy = report.energy, sum.arc = report.arc, sum.quadratic = report.quadratic;
+        sum.fixed = reduced.fixed_cost;
+        equity_cost(reduced, totals, sum.equity);
+        for (double& term : sum.equity)
+            if (!exceeded && std::isinf(term)) term = 0;
+        return sum.total() + presolved.constant();
+    }
+};
+
+// Scenarios that are solved by the same launches.
+class Fleet {
+ public:
+    using List = std::vector<int>;
+
+    Fleet(std::span<Run* const> runs, const Settings& settings, const Tuning& tuning, Team& team,
+          const DeviceMeans& means)
+        : runs_(runs.begin(), runs.end()), settings_(settings), tuning_(tuning), team_(team) {
+        std::vector<DeviceScenario> scenarios;
+        for (const Run* run : runs_) scenarios.push_back({run->scenario.problem, &run->presolved, &run->equity});
+        backend_ = means.make(scenarios, team);
+    }
+
+    // Scenarios without a first plan are left without a status. `finished` is called as each gets one.
+    void solve(Watch& watch, const Criteria& criteria, const std::function<void()>& finished) {
+        List active = begin();
+        for (int s : active) {
+            run(s).setup_seconds = run(s).now.seconds = watch.seconds();
+            if (settle(s, criteria)) finished();  // a warm start may be good enough
+        }
+        active = list(active, [&](int s) { return !run(s).status; });
+        if (active.empty()) return;
+        started_ = true;
+        for (int s : active) keep_reserve(s);
+        backend_->start(active);
+        backend_->begin(active);
+        Statistics clock;
+        while (!active.empty()) {
+            const std::int64_t k = ++clock.iterations;
+            const bool last = k >= criteria.max_iterations || watch(clock, false);
+            const List due = list(active, [&](int s) { return last || run(s).checks.due(k); });
+            Pass pass;
+            pass.decide = k % tuning_.decide_every == 0;
+            pass.measure = (k + 1) % tuning_.decide_every == 0;
+            pass.keep = !due.empty();
+            backend_->iterate(pass);
+            for (int s : active) run(s).now.iterations = k;
+            if (due.empty()) {
+                if (k % most_queued == 0) backend_->wait();  // or the clock would run ahead of the device
+                continue;
+            }
+            backend_->candidate(due);
+            examine(due);
+            const std::size_t before = active.size();
+            for (int s : due) {
+                checked(s, clock, watch, criteria, last);
+                if (run(s).status) finished();
+            }
+            active = list(active, [&](int s) { return !run(s).status; });
+            if (!active.empty() && active.size() < before) backend_->narrow(active);
+        }
+    }
+
+    // The answer of a scenario that has a status.
+    void answer(int s, Solution& solution) {
+        Run& own = run(s);
+        solution.status = *own.status;
+        solution.iterations = own.now.iterations;
+        solution.setup_seconds = own.setup_seconds;
+        solution.restarts = started_ ? static_cast<std::int64_t>(backend_->restarts(s)) : 0;
+        if (solution.status == Status::infeasible) {
+            solution.infeasibility = describe_budgets(own.presolved, own.ray, own.budget_ray, team_);
+            solution.objective = solution.lower_bound = std::numeric_limits<double>::infinity();
+            solution.gap = std::numeric_limits<double>::quiet_NaN();
+        } else if (solution.status != Status::unsolved) {
+            std::vector<double> allocation(own.reduced.slots * own.reduced.arcs);
+            Prices prices;
+            prices.energy.resize(own.reduced.slots * own.reduced.sites);
+            prices.equity = own.best_equity;
+            backend_->read_allocation(s, allocation.data());
+            backend_->read_prices(s, true, prices.energy.data());
+            certify(*own.scenario.problem, own.presolved, allocation, prices, team_, solution);
+            if (solution.status == Status::optimal && !(solution.gap <= settings_.tol))
+                solution.status = Status::feasible;
+        }
+    }
+
+ private:
+    static constexpr std::int64_t most_queued = 16;
+
+    static std::size_t at(int s) { return static_cast<std::size_t>(s); }
+    Run& run(int s) const { return *runs_[at(s)]; }
+
+    template <class Choose>
+    static List list(const List& among, Choose choose) {
+        List chosen;
+        std::copy_if(among.begin(), among.end(), std::back_inserter(chosen), choose);
+        return chosen;
+    }
+
+    // First prices and first plans. The scenarios that have one.
+    List begin() {
+        List all(runs_.size()), cold, warm;
+        for (int s = 0; s < static_cast<int>(all.size()); ++s) {
+            all[at(s)] = s;
+            const Run& own = run(s);
+            const WarmStart& start = own.scenario.start;
+            const std::size_t cells = own.scenario.problem->slots * own.scenario.problem->sites;
+            if (start.energy)
+                backend_->set_prices(
+                    s, own.presolved.restrict_prices({start.energy, start.energy + cells}).data());
+            else
+                cold.push_back(s);
+            if (!start.allocation) continue;
+            backend_->set_allocation(
+                s, own.presolved.restrict(start.allocation, start.shed, team_).data());
+            warm.push_back(s);
+        }
+        backend_->price_at_cost(cold);
+        backend_->bound(all);
+        backend_->wait();
+        consider_prices(all);
+        backend_->repair(warm);
+        offer(warm);
+        const List without = list(all, [&](int s) { return std::isinf(run(s).best.objective); });
+        backend_->plan(without);
+        offer(without);
+        return list(all, [&](int s) { return backend_->report(s).failed == 0; });
+    }
+
+    // Is this scenario done?
+    bool settle(int s, const Criteria& criteria) {
+        Run& own = run(s);
+        own.now.objective = own.best.objective, own.now.lower_bound = own.best.lower_bound;
+        own.status = termination(criteria, own.now);
+        return own.status.has_value();
+    }
+
+    void checked(int s, const Statistics& clock, Watch& watch, const Criteria& criteria, bool last) {
+        Run& own = run(s);
+        if (own.status) return;  // infeasible
+        own.now.objective = own.best.objective, own.now.lower_bound = own.best.lower_bound;
+        own.now.asked_to_stop = clock.asked_to_stop;
+        own.checks.checked(own.now.iterations, own.best.gap());
+        watch(own.now, true);
+        if (!settle(s, criteria) && last)
+            own.status = std::isfinite(own.best.objective) ? Status::feasible : Status::unsolved;
+        if (!own.status) keep_reserve(s);
+    }
+
+    // Budgets may cost a tenth of the gap.
+    void keep_reserve(int s) {
+        Run& own = run(s);
+        if (own.equity.bounded()) return;
+        own.equity.set_region_prices(own.equity_prices(backend_->report(s)));
+        own.equity.keep_reserve(0.1 * settings_.tol * std::max(1.0, std::abs(own.best.lower_bound)));
+        backend_->set_reserve(s, own.equity);
+    }
+
+    // Bounds and costs of the candidates, repairs where they are worth it.
+    void examine(const List& due) {
+        backend_->bound(due);
+        backend_->evaluate(due);
+        backend_->wait();
+        consider_prices(due);
+        List repairs;
+        for (int s : due) {
+            Run& own = run(s);
+            if (std::isinf(own.best.objective) && prove_infeasible(s)) continue;
+            const Report& report = backend_->report(s);
+            const Budgets::Totals totals = own.totals(report);
+            const double excess = own.budgets.excess(totals, own.equity_prices(report));
+            if (own.best.worth_repairing(own.cost(report, totals, false), report.overload + excess,
+                                         settings_.tol))
+                repairs.push_back(s);
+        }
+        backend_->repair(repairs);
+        offer(repairs);
+    }
+
+    void consider_prices(const List& candidates) {
+        List better;
+        for (int s : candidates) {
+            Run& own = run(s);
+            auto prices = own.equity_prices(backend_->report(s));
+            const double bound =
+                backend_->report(s).bound + bound_apart(own.reduced, prices) + own.presolved.constant();
+            if (!(bound > own.best.lower_bound)) continue;
+            own.best.lower_bound = bound;
+            own.best_equity = std::move(prices);
+            better.push_back(s);
+        }
+        backend_->keep_prices(better);
+    }
+
+    // Allocations that have just been repaired or planned: the better ones are kept.
+    void offer(const List& candidates) {
+        backend_->evaluate(candidates);
+        backend_->wait();
+        List fits, blends, rooms, better;
+        std::vector<double> shares(runs_.size(), 0.0);
+        for (int s : candidates) {
+            Run& own = run(s);
+            if (backend_->report(s).failed > 0) continue;
+            const Budgets::Totals totals = own.totals(backend_->report(s));
+            if (own.budgets.exceeded(totals)) {
+                const std::optional<double> share = own.budgets.share(totals);
+                if (!share) continue;
+                shares[at(s)] = *share;
+                blends.push_back(s);
+            }
+            fits.push_back(s);
+        }
+        if (!blends.empty()) {
+            backend_->blend(blends, shares);
+            backend_->evaluate(blends);
+            backend_->wait();
+        }
+        for (int s : fits) {
+            Run& own = run(s);
+            const Budgets::Totals totals = own.totals(backend_->report(s));
+            const double objective = own.cost(backend_->report(s), totals);
+            if (!own.budgets.empty() && std::isfinite(objective) &&
+                own.budgets.offer(totals, objective, own.best.lower_bound, own.best_equity))
+                rooms.push_back(s);
+            if (!(objective < own.best.objective)) continue;
+            own.best.objective = objective;
+            better.push_back(s);
+        }
+        backend_->keep_room(rooms);
+        backend_->keep_allocation(better);
+    }
+
+    bool prove_infeasible(int s) {
+        Run& own = run(s);
+        if (own.budgets.empty()) return false;
+        Prices prices;
+        prices.energy.resize(own.reduced.slots * own.reduced.sites);
+        prices.equity = own.equity_prices(backend_->report(s));
+        backend_->read_prices(s, false, prices.energy.data());
+        complete_prices(own.reduced, prices, team_);
+        if (!budget_shortfall(own.reduced, prices, team_).proven()) return false;
+        own.ray = prices.capacity, own.budget_ray = prices.equity;
+        own.status = Status::infeasible;
+        return true;
+    }
+
+    const std::vector<Run*> runs_;
+    const Settings& settings_;
+    const Tuning& tuning_;
+    Team& team_;
+    std::unique_ptr<DeviceBackend> backend_;
+    bool started_ = false;
+};
+
+// Solves runs of one kind, as many at a time as fit into the device's memory.
+void solve_together(std::span<Run* const> runs, const Settings& settings, const Tuning& tuning, Team& team,
+                    const DeviceMeans& means, Watch& watch, const std::function<void()>& finished) {
+    std::optional<Fleet> fleet;
+    try {
+        fleet.emplace(runs, settings, tuning, team, means);
+    } catch (const OutOfDeviceMemory&) {
+        if (runs.size() == 1) throw;
+        const std::size_t half = runs.size() / 2;
+        for (const auto part : {runs.first(half), runs.subspan(half)})
+            solve_together(part, settings, tuning, team, means, watch, finished);
+        return;
+    }
+    fleet->solve(watch, {settings.tol, settings.max_iterations, settings.time_limit}, finished);
+    for (std::size_t k = 0; k < runs.size(); ++k)
+        if (runs[k]->status) fleet->answer(static_cast<int>(k), runs[k]->solution);
+}
+
+}  // namespace
+
+std::vector<Solution> solve_on_device(const std::vector<Scenario>& scenarios, const Settings& settings,
+                                      const Control& control, const Tuning& tuning, int threads,
+                                      const DeviceMeans& means) {
+    const auto start = Clock::now();
+    const bool single = scenarios.size() == 1;
+    bool stop = false;
+    const Control own{single ? control.watch : Callback(),
+                      [&] { return stop || (control.interrupt && control.interrupt()); }};
+    Watch watch(own, start, settings.time_limit);
+    std::int64_t done = 0;
+    const auto finished = [&] {
+        ++done;
+        if (!single && control.watch && control.watch({done, watch.seconds(), 0, 0, 0})) stop = true;
+    };
+    Team team(threads);
+    std::deque<Run> runs;
+    std::map<Run::Kind, std::vector<Run*>> by_kind;
+    for (const Scenario& scenario : scenarios) {
+        Run& run = runs.emplace_back(scenario, settings.tol);
+        if (Repair(run.reduced).stranded().empty()) by_kind[run.kind()].push_back(&run);
+    }
+    for (const auto& [kind, alike] : by_kind)
+        solve_together(alike, settings, tuning, team, means, watch, finished);
+
+    std::vector<Solution> solutions;
+    for (Run& run : runs) {
+        if (!run.status) {
+            run.solution = means.on_host(run.scenario);
+            finished();
+        } else {
+            run.solution.device = means.name, run.solution.method = "first-order";
+            run.solution.threads = team.size();
+            run.solution.seconds = watch.seconds();
+        }
+        solutions.push_back(std::move(run.solution));
+    }
+    return solutions;
+}
+
+}  // namespace equiload
