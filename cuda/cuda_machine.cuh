@@ -212,7 +212,7 @@ class CudaMachine {
         const cudaError_t status = wanted > 0 ? cudaMalloc(&slab, wanted) : cudaSuccess;
         if (status == cudaErrorMemoryAllocation) {
             cudaGetLastError();  // not the next caller's
-            throw std::runtime_error("CUDA: the problem needs " + std::to_string(wanted) + " bytes, and " +
+            throw OutOfDeviceMemory("CUDA: the problem needs " + std::to_string(wanted) + " bytes, and " +
                                      std::to_string(free) + " of the " + std::to_string(total) +
                                      " bytes of device " + std::to_string(ordinal_) + " are free");
         }

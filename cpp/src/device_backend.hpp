@@ -5,7 +5,6 @@
 
 #include <memory>
 #include <span>
-#include <stdexcept>
 #include <vector>
 
 #include "equiload/algorithm/equity_prox.hpp"
@@ -14,12 +13,9 @@
 #include "equiload/settings.hpp"
 #include "equiload/solver.hpp"
 #include "equiload/team.hpp"
+#include "machine.hpp"
 
 namespace equiload {
-
-struct OutOfDeviceMemory : std::runtime_error {
-    using std::runtime_error::runtime_error;
-};
 
 struct DeviceScenario {
     const Problem* original;     // its fields are uploaded, or are on the device already
@@ -65,6 +61,13 @@ class DeviceBackend {
     virtual void narrow(List scenarios) = 0;
     virtual void iterate(const Pass& pass) = 0;
     virtual void set_reserve(int scenario, const EquityProx& equity) = 0;
+
+    // ---- pass by pass at equity prices from outside, [footprint][site]: an iteration but for its equity step
+    virtual void set_site_prices(int scenario, std::span<const double> lambda) = 0;
+    virtual void set_iteration(double iteration) = 0;  // the one that ends
+    virtual void passes(const Pass& pass) = 0;
+    virtual void burden() = 0;  // of the present point
+    virtual std::vector<double> totals(int scenario) = 0;  // [E_1 .. E_R, H_11, H_21, H_22, ..][site]; waits
 
     virtual void wait() = 0;
     virtual const Report& report(int scenario) const = 0;

@@ -54,10 +54,10 @@ class GridBackend final : public DeviceBackend {
     // ------------------------------------------------------------------ candidates in rows
 
     void set_prices(int s, const double* v) override {
-        upload_rows(cells(), [&](std::size_t first) { return v + first; }, v_rows(s));
+        upload_rows(v, cells(), v_rows(s));
     }
     void set_allocation(int s, const double* x) override {
-        upload_rows(arcs(), [&](std::size_t first) { return x + first; }, x_rows(s));
+        upload_rows(x, arcs(), x_rows(s));
     }
 
     void price_at_cost(List list) override {
@@ -183,20 +183,21 @@ class GridBackend final : public DeviceBackend {
         machine_.synchronise();
     }
 
-    // Passes of an iteration, equity apart; its burdens and prices: for tests, which compare them one by one.
-    void passes(const Pass& pass) {
+    // ------------------------------------------------------------------ pass by pass
+
+    void passes(const Pass& pass) override {
         site_pass(pass);
         if (pass.decide) restart();
         arc_pass(pass);
         burden_pass(true, pass.measure);
     }
-    void burden() { burden_pass(false, false); }
-    void set_iteration(double iteration) { machine_.for_each(1, grid::Fill{iteration_.data(), iteration}); }
-    void set_site_prices(int s, std::span<const double> lambda) {
+    void burden() override { burden_pass(false, false); }
+    void set_iteration(double iteration) override { machine_.for_each(1, grid::Fill{iteration_.data(), iteration}); }
+    void set_site_prices(int s, std::span<const double> lambda) override {
         machine_.upload(lambda_.data() + s * in_.lambdas, lambda.data(), lambda.size());
         machine_.synchronise();
     }
-    std::vector<double> totals(int s) {
+    std::vector<double> totals(int s) override {
         const std::size_t each = burden_count();
         return read(totals_.data() + static_cast<std::size_t>(s) * each, each);
     }
@@ -212,10 +213,10 @@ class GridBackend final : public DeviceBackend {
 
     void read_prices(int s, bool best, double* v) override {
         const double* const from = (best ? best_v_ : v_there_).data();
-        download_rows(cells(), from + static_cast<std::size_t>(s) * cells(), v);
+        download_rows(from + static_cast<std::size_t>(s) * cells(), cells(), v);
     }
     void read_allocation(int s, double* x) override {
-        download_rows(arcs(), best_x_.data() + static_cast<std::size_t>(s) * arcs(), x);
+        download_rows(best_x_.data() + static_cast<std::size_t>(s) * arcs(), arcs(), x);
     }
     double restarts(int s) override {
         const std::size_t slots = static_cast<std::size_t>(model_.blocks) * Lane::width;
@@ -326,13 +327,13 @@ class GridBackend final : public DeviceBackend {
         visit(lambda_, all * footprints * p.sites), visit(pi_, all * regions_);
         visit(equity_numbers_, all * equity_size_[0]), visit(equity_indices_, all * equity_size_[1]);
         visit(terms_there_, all * footprints), visit(states_there_, all);
-        visit(scratch_, static_cast<std::size_t>(machine_.places()) * scratch_bytes_);
+        visit(scratch_, static_cast<std::size_t>(machine_.places() * scratch_bytes_));
     }
 
     // Room for everything at once, so that what does not fit is said before anything is done.
     void reserve() {
         measure_equity();
-        scratch_bytes_ = RepairScratch::bytes(sizes_of_rows());
+        scratch_bytes_ = RepairScratch::bytes(sizes_of_rows(), slot_members);
         std::size_t bytes = 0;
         each_array([&](auto& array, std::size_t size) {
             bytes += (size * sizeof(*array.data()) + M::alignment - 1) / M::alignment * M::alignment;
@@ -755,7 +756,8 @@ class GridBackend final : public DeviceBackend {
     grid::Inputs in_{};
     grid::Rows rows_{};
     int quantities_ = 0, chunks_ = 1, row_chunks_ = 1;
-    std::size_t regions_ = 0, scratch_bytes_ = 0;
+    std::size_t regions_ = 0;
+    long scratch_bytes_ = 0;
     std::array<std::size_t, 2> equity_size_{};  // numbers and indices of a scenario's equity terms
     Listed active_;                             // the scenarios at work
 

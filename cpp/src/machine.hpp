@@ -8,6 +8,7 @@
 
 #include <concepts>
 #include <cstddef>
+#include <stdexcept>
 #include <string>
 
 #include "equiload/group.hpp"
@@ -21,6 +22,10 @@ struct Scratch {
     long stride;
 
     EQUILOAD_HD Lane& operator[](int k) const { return first[k * stride]; }
+};
+
+struct OutOfDeviceMemory : std::runtime_error {
+    using std::runtime_error::runtime_error;
 };
 
 // Stands for any functor.
@@ -41,7 +46,7 @@ concept Machine =
         { M::alignment } -> std::convertible_to<std::size_t>;
 
         // Before anything is made: room for so many bytes, and for items with so many numbers of scratch.
-        // Throws, saying how many bytes are needed in all, where there is none.
+        // Throws OutOfDeviceMemory, saying how many bytes are needed in all, where there is none.
         m.reserve(count, int{});
         // Storage with data() and size(), its values undefined: on the machine, which owns it, or on the
         // host.

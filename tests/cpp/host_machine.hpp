@@ -36,12 +36,14 @@ class HostMachine {
      public:
         Array() = default;
         explicit Array(std::size_t count) : values_(count, poison()) {}
-        Number* data() { return values_.data(); }
+        Number* data() const { return const_cast<Number*>(values_.data()); }  // memory elsewhere
         std::size_t size() const { return values_.size(); }
 
      private:
         static Number poison() {
-            if constexpr (std::is_integral_v<Number>)
+            if constexpr (std::is_class_v<Number>)
+                return Number{};
+            else if constexpr (std::is_integral_v<Number>)
                 return std::numeric_limits<Number>::min();
             else
                 return std::numeric_limits<Number>::signaling_NaN();
@@ -65,7 +67,7 @@ class HostMachine {
         return Array<Number>(count);
     }
     void reserve(std::size_t bytes, int scratch_numbers) {
-        if (bytes > most_bytes_) throw std::runtime_error("needs " + std::to_string(bytes) + " bytes");
+        if (bytes > most_bytes_) throw OutOfDeviceMemory("needs " + std::to_string(bytes) + " bytes");
         reserved_ = static_cast<long>(bytes), scratch_numbers_ = scratch_numbers;
     }
 

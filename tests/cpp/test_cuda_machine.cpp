@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <memory>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -17,7 +19,12 @@ namespace equiload::test {
 namespace {
 
 template <class Stored>
-using Device = GridBackend<CudaMachine, Stored>;
+Passes on_device(Setting& setting, int ordinal, std::uintptr_t stream) {
+    return Passes(setting, [&](std::span<const DeviceScenario> scenarios) {
+        return std::make_unique<GridBackend<CudaMachine, Stored>>(scenarios, setting.team, eager(), ordinal,
+                                                                  stream);
+    });
+}
 
 // A fresh runtime; at the end nothing may be left of what was made.
 struct Runtime {
@@ -30,7 +37,7 @@ void agrees(Setting& setting, int iterations) {
     const Runtime runtime;
     BlockBackend<double> serial(setting.problem, setting.equity, reference().full, setting.team, eager());
     const Course expected = setting.play(serial, iterations);
-    Device<double> device(setting.problem, setting.equity, setting.team, eager(), 0, 0u);
+    Passes device = on_device<double>(setting, 0, 0);
     const Course found = setting.play(device, iterations, expected.lambdas);
     CHECK(found.far_from(expected) <= 1e-9);
     CHECK(found.restarts == expected.restarts);
@@ -132,7 +139,7 @@ TEST_CASE("cuda machine: blocks whose threads part are found by the stand-in") {
 }
 
 void play_a_little(Setting& setting, int ordinal, std::uintptr_t stream) {
-    Device<float> device(setting.problem, setting.equity, setting.team, eager(), ordinal, stream);
+    Passes device = on_device<float>(setting, ordinal, stream);
     setting.play(device, 12, std::vector<Values>(20, setting.equity.site_prices()));
 }
 

@@ -505,8 +505,9 @@ TEST_CASE("the step as a launch: each scenario from its own totals") {
     second.step(horizon.totals);
     totals.insert(totals.end(), horizon.totals.begin(), horizon.totals.end());
 
-    const grid::EquityStep step{pair, totals.data(), stride};
-    for (long n : {1, 0}) step(n, Solo{}, 0);
+    const int list[] = {1, 0};
+    const grid::EquityStep step{list, pair, totals.data(), stride};
+    for (long n : {0, 1}) step(n, Solo{}, 0);
     const std::size_t prices = first.site_prices().size();
     CHECK(Values(pair[0].site_prices, pair[0].site_prices + prices) == first.site_prices());
     CHECK(Values(pair[1].site_prices, pair[1].site_prices + prices) == second.site_prices());

@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <memory>
+#include <span>
 #include <stdexcept>
 #include <utility>
 #include <vector>
@@ -19,12 +22,19 @@ namespace {
 using Host = GridBackend<HostMachine, double>;
 using MixedHost = GridBackend<HostMachine, float>;
 
+template <class Grid>
+auto on_host(Team& team, std::size_t most_bytes = std::numeric_limits<std::size_t>::max()) {
+    return [&team, most_bytes](std::span<const DeviceScenario> scenarios) {
+        return std::make_unique<Grid>(scenarios, team, eager(), most_bytes);
+    };
+}
+
 void agrees(World world, int iterations = 17) {
     Setting setting(std::move(world));
     const Problem& p = setting.problem;
     BlockBackend<double> serial(p, setting.equity, reference().full, setting.team, eager());
     const Course expected = setting.play(serial, iterations);
-    Host grid(p, setting.equity, setting.team, eager());
+    Passes grid(setting, on_host<Host>(setting.team));
     const Course found = setting.play(grid, iterations, expected.lambdas);
     CHECK(found.far_from(expected) <= 1e-9);
     CHECK(found.restarts == expected.restarts);
@@ -32,7 +42,7 @@ void agrees(World world, int iterations = 17) {
 
     BlockBackend<float> serial_mixed(p, setting.equity, reference().mixed, setting.team, eager());
     const Course expected_mixed = setting.play(serial_mixed, iterations, expected.lambdas);
-    MixedHost mixed(p, setting.equity, setting.team, eager());
+    Passes mixed(setting, on_host<MixedHost>(setting.team));
     const Course found_mixed = setting.play(mixed, iterations, expected.lambdas);
     // Here the energy of every arc is rounded on its way, there only that of delayed ones.
     CHECK(found_mixed.far_from(expected_mixed) <= 1e-4);
@@ -73,49 +83,53 @@ TEST_CASE("grid: no demand, closed sites, gateways without arcs, slots past the 
     agrees(std::move(bare));
 }
 
-TEST_CASE("grid: an iteration waits for the machine once, and records its kinds of passes once") {
+TEST_CASE("grid: iterations wait for nothing, and their kinds of passes are recorded once") {
     Setting setting(random_world({}, 5));
     struct Counting : HostMachine {
         explicit Counting(Counting** at) { *at = this; }
     };
     Counting* machine = nullptr;
-    GridBackend<Counting, double> grid(setting.problem, setting.equity, setting.team, {}, &machine);
-    const Values lambda = setting.equity.site_prices();
-    grid.start(setting.x.data(), setting.v.data(), lambda);
-    grid.begin(lambda);
+    const DeviceScenario scenario{&setting.original, &setting.presolved, &setting.equity};
+    GridBackend<Counting, double> grid(std::span(&scenario, 1), setting.team, {}, &machine);
+    const std::vector<int> only{0};
+    grid.set_allocation(0, setting.x.data()), grid.set_prices(0, setting.v.data());
+    grid.start(only);
+    grid.begin(only);
     const int before = machine->synchronised;
-    for (int k = 1; k <= 20; ++k) grid.iterate(lambda, {k % 4 == 0, k % 4 == 3, k % 10 == 0, 1.0 * k});
-    CHECK(machine->synchronised - before == 20);
+    for (int k = 1; k <= 20; ++k) grid.iterate({k % 4 == 0, k % 4 == 3, k % 10 == 0, 1.0 * k});
+    CHECK(machine->synchronised == before);
     CHECK(machine->replays == 20 - 5);  // each kind runs plainly once
+    grid.wait();
 }
 
 TEST_CASE("grid: what does not fit is said before anything is allocated") {
     Setting setting(random_world({}, 5));
-    CHECK_THROWS_AS(Host(setting.problem, setting.equity, setting.team, Tuning{}, std::size_t{1000}),
-                    std::runtime_error);
+    CHECK_THROWS_AS(Passes(setting, on_host<Host>(setting.team, 1000)), OutOfDeviceMemory);
 }
 
+// Solves on a grid; no scenario may need the host.
 template <class B>
-void solves(const World& world, double tol) {
-    const Problem problem = world.view();
-    Team team(1);
-    EquityProx equity(problem);
-    const Repair repair(problem);
-    Examiner examiner(problem, repair, 0.0, team);
-    Values v(problem.slots * problem.sites), x(problem.slots * problem.arcs);
-    for (std::size_t t = 0; t < problem.slots; ++t)
-        std::copy_n(problem.price.row(t), problem.sites, v.data() + t * problem.sites);
-    REQUIRE(repair.plan(x.data(), v.data(), team).feasible);
-    B backend(problem, equity, team, Tuning{});
-    backend.start(x.data(), v.data(), equity.site_prices());
-    examiner.consider_allocation(x);
-    Statistics now;
-    const Criteria criteria{tol, 3000, infinity};
-    const auto watch = [](const Statistics&, bool) { return false; };
-    const Status status =
-        iterate_to_tolerance(backend, equity, examiner, criteria, Tuning{}, problem, watch, now);
-    CHECK(status == Status::optimal);
-    CHECK(relative_gap(now.objective, now.lower_bound) <= tol);
+std::vector<Solution> solve_all(const std::vector<Scenario>& scenarios, double tol,
+                                std::size_t most_bytes = std::numeric_limits<std::size_t>::max(),
+                                const Control& control = {}, std::int64_t most = 3000) {
+    Settings settings;
+    settings.tol = tol, settings.max_iterations = most;
+    const DeviceMeans means{
+        "grid",
+        [&](std::span<const DeviceScenario> together, Team& team) {
+            return std::make_unique<B>(together, team, Tuning{}, most_bytes);
+        },
+        [](const Scenario&) -> Solution { throw std::logic_error("sent to the host"); }};
+    return solve_on_device(scenarios, settings, control, Tuning{}, 1, means);
+}
+
+void certified(const Problem& problem, const Solution& s, double tol) {
+    CHECK(s.status == Status::optimal);
+    CHECK(s.gap <= tol);
+    Settings settings;
+    settings.tol = tol;
+    const Solution expected = solve(problem, settings);
+    CHECK(std::abs(s.objective - expected.objective) <= 2 * tol * std::abs(expected.objective));
 }
 
 TEST_CASE_TEMPLATE("grid: whole solves", B, Host, MixedHost) {
@@ -123,10 +137,116 @@ TEST_CASE_TEMPLATE("grid: whole solves", B, Host, MixedHost) {
         CAPTURE(delays);
         Shape shape;
         shape.slots = 35, shape.delays = delays;
-        solves<B>(random_world(shape, 21), 1e-5);
+        World world = random_world(shape, 21);
+        const auto check = [&](double tol) {
+            const Problem problem = world.view();
+            certified(problem, solve_all<B>({{&problem, {}}}, tol).front(), tol);
+        };
+        check(1e-5);
+        world.shed_cost = 40.0;
+        check(1e-5);
         shape.slots = 4, shape.quadratic = true;
-        solves<B>(random_world(shape, 22), 1e-6);
+        world = random_world(shape, 22);
+        check(1e-6);
+        world.burdens.clear();
+        check(1e-6);
     }
+}
+
+// Worlds of one network that differ in everything that may differ.
+std::vector<World> family(std::size_t count) {
+    Shape shape;
+    shape.slots = 33;
+    std::vector<World> worlds(count, random_world(shape, 31));
+    Random random(8);
+    for (World& world : worlds) {
+        for (double& d : world.demand) d *= uniform(random, 0.5, 1.0);
+        for (double& p : world.price) p *= uniform(random, 0.5, 2.0);
+        for (World::Burden& burden : world.burdens) burden.weight *= uniform(random, 0.1, 3.0);
+    }
+    return worlds;
+}
+
+TEST_CASE("grid: a batch has the bits of its scenarios solved alone, in any company") {
+    const std::vector<World> worlds = family(5);
+    std::vector<Problem> problems;
+    for (const World& world : worlds) problems.push_back(world.view());
+    problems[3].footprints[0].kind = EquityKind::sum;
+    problems[4].footprints.pop_back();  // another kind: in launches of its own
+    std::vector<Scenario> scenarios;
+    for (const Problem& problem : problems) scenarios.push_back({&problem, {}});
+    const std::vector<Solution> together = solve_all<Host>(scenarios, 1e-5);
+    std::size_t fewest = 1000000, most = 0;
+    for (std::size_t k = 0; k < scenarios.size(); ++k) {
+        CAPTURE(k);
+        certified(problems[k], together[k], 1e-5);
+        const Solution alone = solve_all<Host>({scenarios[k]}, 1e-5).front();
+        CHECK(alone.allocation == together[k].allocation);
+        CHECK(alone.prices.energy == together[k].prices.energy);
+        CHECK(alone.iterations == together[k].iterations);
+        fewest = std::min(fewest, static_cast<std::size_t>(alone.iterations));
+        most = std::max(most, static_cast<std::size_t>(alone.iterations));
+    }
+    CHECK(fewest < most);  // some went on when others were done
+    std::size_t bytes = std::size_t{1} << 24;  // as little memory as one scenario needs
+    for (;; bytes = bytes * 9 / 10) try {
+            solve_all<Host>({scenarios[0]}, 1e-5, bytes);
+        } catch (const OutOfDeviceMemory&) {
+            break;
+        }
+    const std::vector<Solution> apart = solve_all<Host>(scenarios, 1e-5, bytes * 10 / 9);
+    for (std::size_t k = 0; k < scenarios.size(); ++k) CHECK(apart[k].allocation == together[k].allocation);
+}
+
+TEST_CASE("grid: budgets, met by blends, and budgets that cannot be met") {
+    Shape shape;
+    shape.slots = 12, shape.footprints = 1;
+    World world = random_world(shape, 5);
+    Problem problem = world.view();
+    const Solution free = solve_all<Host>({{&problem, {}}}, 1e-6).front();
+    Values limit(free.totals[0]);
+    for (double& l : limit) l *= 1.05;
+    const auto heaviest = std::max_element(limit.begin(), limit.end());
+    *heaviest *= 0.95;
+    problem.footprints[0].kind = EquityKind::budget, problem.footprints[0].weight = 1.0;
+    problem.footprints[0].limit = limit;
+    const Solution limited = solve_all<Host>({{&problem, {}}}, 1e-5, 1u << 30, {}, 30000).front();
+    certified(problem, limited, 1e-5);
+    for (std::size_t g = 0; g < limit.size(); ++g) CHECK(limited.totals[0][g] <= limit[g] * (1 + 2e-9));
+    for (double& l : limit) l *= 0.2;
+    for (std::size_t g = 0; g < limit.size(); ++g)
+        limit[g] = std::max(limit[g], 1.01 * world.burdens[0].history[g]);
+    const Solution none = solve_all<Host>({{&problem, {}}}, 1e-5, 1u << 30, {}, 30000).front();
+    CHECK(none.status == Status::infeasible);
+    CHECK(none.infeasibility.energy_needed > none.infeasibility.energy_available);
+    CHECK_FALSE(none.infeasibility.budget.empty());
+}
+
+TEST_CASE("grid: a warm start is taken, an interrupt and a limit leave a certified answer") {
+    const World world = family(1).front();
+    const Problem problem = world.view();
+    const Solution cold = solve_all<Host>({{&problem, {}}}, 1e-6).front();
+    const WarmStart start{cold.allocation.data(), nullptr, cold.prices.energy.data(), cold.prices.equity};
+    const Solution warm = solve_all<Host>({{&problem, start}}, 1e-5).front();
+    CHECK(warm.status == Status::optimal);
+    CHECK(warm.iterations == 0);
+    int checks = 0;
+    const Control control{[&](const Progress& now) { return now.iterations > 0 && ++checks == 2; }, {}};
+    const Solution stopped = solve_all<Host>({{&problem, {}}}, 1e-9, 1u << 30, control).front();
+    CHECK(stopped.status == Status::interrupted);
+    CHECK(std::isfinite(stopped.gap));
+    CHECK(checks == 2);
+    const Solution limited = solve_all<Host>({{&problem, {}}}, 1e-9, 1u << 30, {}, 7).front();
+    CHECK(limited.status == Status::feasible);
+    CHECK(limited.iterations == 7);
+    CHECK(std::isfinite(limited.gap));
+}
+
+TEST_CASE("grid: what has no first plan is sent to the host") {
+    World world = family(1).front();
+    for (double& c : world.capacity) c = 0.01;
+    const Problem problem = world.view();
+    CHECK_THROWS_WITH_AS(solve_all<Host>({{&problem, {}}}, 1e-5), "sent to the host", std::logic_error);
 }
 
 }  // namespace
