@@ -156,7 +156,7 @@ TEST_CASE_TEMPLATE("grid: whole solves", B, Host, MixedHost) {
 // Worlds of one network that differ in everything that may differ.
 std::vector<World> family(std::size_t count) {
     Shape shape;
-    shape.slots = 33;
+    shape.slots = 9;
     std::vector<World> worlds(count, random_world(shape, 31));
     Random random(8);
     for (World& world : worlds) {

@@ -184,7 +184,7 @@ class RepairWindow {
         g_.sync();
         for (int j = 0; j < m_.gateways; ++j) {
             double left = m_.demand.row(static_cast<std::size_t>(t))[j];
-            Offer last = none_yet;
+            Offer last = none_yet();
             while (left > 0) {
                 const Offer own = cheapest(t, j, last, true);
                 last = best_of(own);
@@ -192,7 +192,7 @@ class RepairWindow {
                 left -= g_.most(own.arc == last.arc ? put(t, own.arc, left, true) : 0.0);
             }
             if (!(left > 0)) continue;
-            const Offer own = cheapest(t, j, none_yet, false), best = best_of(own);
+            const Offer own = cheapest(t, j, none_yet(), false), best = best_of(own);
             if (own.arc >= 0 && own.arc == best.arc) put(t, own.arc, left, false);
             g_.sync();
         }
@@ -206,7 +206,7 @@ class RepairWindow {
             return price < other.price || (price == other.price && arc < other.arc);
         }
     };
-    static constexpr Offer none_yet{-infinity, -1};
+    EQUILOAD_HD static Offer none_yet() { return {-infinity, -1}; }
 
     // Of the member's share of a row: the cheapest arc after `last`, if it must be one with room.
     EQUILOAD_HD Offer cheapest(int t, int j, const Offer& last, bool with_room) const {
