@@ -2,7 +2,6 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
-#include <barrier>
 #include <cmath>
 #include <deque>
 #include <functional>
@@ -11,12 +10,12 @@
 #include <memory>
 #include <numeric>
 #include <stdexcept>
-#include <thread>
 #include <utility>
 #include <vector>
 
 #include "equiload/algorithm/equity_prox.hpp"
 #include "equiload/equity.hpp"
+#include "fibers.hpp"
 #include "grid_steps.hpp"
 #include "support.hpp"
 
@@ -317,53 +316,6 @@ TEST_CASE("a footprint without equity has no function") {
 
 // ------------------------------------------------------------------ several members
 
-// What the members of a group of threads share.
-struct Meeting {
-    explicit Meeting(int members) : barrier(members), values(static_cast<std::size_t>(members)) {}
-    std::barrier<> barrier;
-    Values values;
-};
-
-class Member {
- public:
-    Member(Meeting& meeting, int rank) : meeting_(meeting), rank_(rank) {}
-    int rank() const { return rank_; }
-    int size() const { return static_cast<int>(meeting_.values.size()); }
-    void sync() const { meeting_.barrier.arrive_and_wait(); }
-    double sum(double own) const {
-        return reduced(own, [](double a, double b) { return a + b; });
-    }
-    double least(double own) const {
-        return reduced(own, [](double a, double b) { return std::min(a, b); });
-    }
-    double most(double own) const {
-        return reduced(own, [](double a, double b) { return std::max(a, b); });
-    }
-
- private:
-    template <class Join>
-    double reduced(double own, Join join) const {
-        Values& values = meeting_.values;
-        values[static_cast<std::size_t>(rank_)] = own;
-        sync();
-        const double all = std::accumulate(values.begin() + 1, values.end(), values[0], join);
-        sync();
-        return all;
-    }
-
-    Meeting& meeting_;
-    int rank_;
-};
-static_assert(Group<Member>);
-
-template <class Body>
-void together(int members, Body body) {
-    Meeting meeting(members);
-    std::vector<std::jthread> threads;
-    for (int rank = 0; rank < members; ++rank)
-        threads.emplace_back([&meeting, &body, rank] { body(Member(meeting, rank)); });
-}
-
 // A state elsewhere, as a device would hold it.
 class Copy {
  public:
@@ -409,7 +361,7 @@ TEST_CASE("every kind: several members find the maximiser of one alone") {
             const PriceModel model{z.data(), curvature.data(), centre.data()};
             Values alone(subject.regions), shared(subject.regions);
             maximise(Solo{}, rule, model, alone.data());
-            together(3 + trial % 3, [&](Member member) { maximise(member, rule, model, shared.data()); });
+            run_group(3 + trial % 3, [&](FiberGroup group) { maximise(group, rule, model, shared.data()); });
             for (std::size_t g = 0; g < subject.regions; ++g)
                 CHECK(shared[g] == doctest::Approx(alone[g]).epsilon(1e-12).scale(subject.weight));
         }
@@ -473,11 +425,11 @@ TEST_CASE("steps of several members lead to the prices of one alone") {
                     alone.keep_reserve(worth);
                     const double change = alone.step(horizon.totals);
                     Values changes(static_cast<std::size_t>(members));
-                    together(members, [&](Member member) {
-                        keep_reserve(member, shared.state, worth);
-                        member.sync();
-                        changes[static_cast<std::size_t>(member.rank())] =
-                            equity_step(member, shared.state, horizon.totals.data());
+                    run_group(members, [&](FiberGroup group) {
+                        keep_reserve(group, shared.state, worth);
+                        group.sync();
+                        changes[static_cast<std::size_t>(group.rank())] =
+                            equity_step(group, shared.state, horizon.totals.data());
                     });
                     CHECK(changes == Values(changes.size(), changes[0]));
                     CHECK(changes[0] == doctest::Approx(change).epsilon(1e-9));

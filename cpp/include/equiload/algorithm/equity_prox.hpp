@@ -47,7 +47,8 @@ class EquityProx {
     double step(std::span<const double> totals);
 
  private:
-    // What a term of the state points to, but for the arrays of the problem.
+    // What a term of the state points to, but for the arrays of the problem. Owners may move: what their
+    // vectors hold stays where it is.
     struct Owner {
         std::size_t footprint;
         std::unique_ptr<EquityFunction> function;
