@@ -342,7 +342,7 @@ class RepairWindow {
         if (!s_.known[at]) reduce_costs(t, at);
         if (g_.rank() == 0) {
             s_.passage[at] = {gain, b, cell};
-            s_.passed[at] = search_, s_.known[at] = 1;
+            s_.passed[at] = search_;
         }
         const Row row = row_of(m_.gateway[b]);
         const double* const excess = s_.excess + long{t - first_} * m_.arcs;
@@ -383,6 +383,7 @@ class RepairWindow {
             if (excess[k] < own) own = excess[k];
         }
         const double least = g_.least(own);
+        if (g_.rank() == 0) s_.known[source] = 1;
         for (Index k = row.begin + g_.rank(); k < row.end; k += g_.size()) excess[k] -= least;
     }
     // By an arc to the same cell: such arcs stand side by side in a row.
