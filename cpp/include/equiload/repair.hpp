@@ -38,6 +38,9 @@ class Repair {
     // up what is missing or too much, the whole row what is more than that.
     void serve(double* allocation, Team& team) const;
 
+    // The problem as the steps read it.
+    const RowModel& rows() const { return model_; }
+
  private:
     RepairOutcome over_windows(double* allocation, const double* v, Team& team, bool fill) const;
     RepairOutcome repair(double* allocation, const double* v, const RepairScratch& scratch, int first,

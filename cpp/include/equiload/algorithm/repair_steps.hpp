@@ -183,55 +183,67 @@ class RepairWindow {
         for (Index a = g_.rank(); a < m_.arcs; a += g_.size()) work(t, a) = 0;
         g_.sync();
         for (int j = 0; j < m_.gateways; ++j) {
-            double left = m_.demand.row(static_cast<std::size_t>(t))[j];
-            Offer last = none_yet();
-            while (left > 0) {
-                const Offer own = cheapest(t, j, last, true);
-                last = best_of(own);
-                if (last.arc < 0) break;
-                left -= g_.most(own.arc == last.arc ? put(t, own.arc, left, true) : 0.0);
-            }
-            if (!(left > 0)) continue;
-            const Offer own = cheapest(t, j, none_yet(), false), best = best_of(own);
-            if (own.arc >= 0 && own.arc == best.arc) put(t, own.arc, left, false);
-            g_.sync();
+            const double demand = m_.demand.row(static_cast<std::size_t>(t))[j];
+            if (demand > 0) fill_row(t, row_of(j), demand);
         }
     }
 
+    // Arcs of a gateway, as positions in by_gateway.
+    struct Row {
+        Index begin, end;
+    };
+    EQUILOAD_HD Row row_of(int j) const { return {m_.by_gateway.start[j], m_.by_gateway.start[j + 1]}; }
+
+    EQUILOAD_HD void fill_row(int t, Row row, double left) {
+        double* const prices = s_.excess + long{t - first_} * m_.arcs;  // not in use yet
+        for (Index k = row.begin + g_.rank(); k < row.end; k += g_.size()) {
+            const Index a = m_.by_gateway.order[k];
+            prices[k] = usable(t, a) ? price(t, a) : infinity;
+        }
+        for (Offer last{-infinity, -1}; left > 0;) {
+            const Offer own = cheapest(t, row, prices, last, true);
+            last = best_of(own);
+            if (last.place < 0) break;
+            left -= g_.most(own.place == last.place ? put(t, own.place, left, true) : 0.0);
+        }
+        if (!(left > 0)) return;
+        const Offer own = cheapest(t, row, prices, {-infinity, -1}, false), best = best_of(own);
+        if (own.place >= 0 && own.place == best.place) put(t, own.place, left, false);
+        g_.sync();
+    }
+
+    // An arc by its place in by_gateway; -1 for none.
     struct Offer {
         double price;
-        Index arc;
+        Index place;
 
         EQUILOAD_HD bool before(const Offer& other) const {
-            return price < other.price || (price == other.price && arc < other.arc);
+            return price < other.price || (price == other.price && place < other.place);
         }
     };
-    EQUILOAD_HD static Offer none_yet() { return {-infinity, -1}; }
 
-    // Of the member's share of a row: the cheapest arc after `last`, if it must be one with room.
-    EQUILOAD_HD Offer cheapest(int t, int j, const Offer& last, bool with_room) const {
+    // Of the member's share of a row: the cheapest arc after `last`, one with room if it must be.
+    EQUILOAD_HD Offer cheapest(int t, Row row, const double* prices, Offer last, bool with_room) const {
         Offer best{infinity, -1};
-        for (Index k = m_.by_gateway.start[j] + g_.rank(); k < m_.by_gateway.start[j + 1]; k += g_.size()) {
-            const Index a = m_.by_gateway.order[k];
-            if (!usable(t, a)) continue;
-            const Offer offer{price(t, a), a};
-            if (!last.before(offer) || !offer.before(best)) continue;
-            if (!with_room || spare(t, a) > 0) best = offer;
+        for (Index k = row.begin + g_.rank(); k < row.end; k += g_.size()) {
+            const Offer offer{prices[k], k};
+            if (!offer.before(best) || !last.before(offer)) continue;
+            if (!with_room || spare(t, m_.by_gateway.order[k]) > 0) best = offer;
         }
         return best;
     }
-    // The best of all members' offers; its arc is -1 where none has one.
     EQUILOAD_HD Offer best_of(const Offer& own) const {
         const double price = g_.least(own.price);
         if (price == infinity) return {infinity, -1};
-        const double arc = g_.least(own.price == price ? static_cast<double>(own.arc) : infinity);
-        return {price, static_cast<Index>(arc)};
+        const double place = g_.least(own.price == price ? static_cast<double>(own.place) : infinity);
+        return {price, static_cast<Index>(place)};
     }
     EQUILOAD_HD double spare(int t, Index a) const {
         return capacity(t + m_.delay[a], m_.site[a]) - s_.load[cell_of(t, a)];
     }
     // Sends up to `most` along an arc, as much as fits or all of it. Returns how much.
-    EQUILOAD_HD double put(int t, Index a, double most, bool as_fits) const {
+    EQUILOAD_HD double put(int t, Index place, double most, bool as_fits) const {
+        const Index a = m_.by_gateway.order[place];
         const double fits = as_fits ? spare(t, a) / m_.energy[a] : infinity;
         const double amount = most < fits ? most : fits;
         work(t, a) += amount;
@@ -330,13 +342,13 @@ class RepairWindow {
         if (!s_.known[at]) reduce_costs(t, at);
         if (g_.rank() == 0) {
             s_.passage[at] = {gain, b, cell};
-            s_.passed[at] = search_, s_.known[at] = 1;
+            s_.passed[at] = search_;
         }
-        const Index begin = m_.by_gateway.start[m_.gateway[b]], end = m_.by_gateway.start[m_.gateway[b] + 1];
+        const Row row = row_of(m_.gateway[b]);
         const double* const excess = s_.excess + long{t - first_} * m_.arcs;
         double nearest = nearest_;
-        Index found = end;
-        for (Index k = begin + g_.rank(); k < end; k += g_.size()) {
+        Index found = row.end;
+        for (Index k = row.begin + g_.rank(); k < row.end; k += g_.size()) {
             const double distance = from.distance + gain * excess[k];
             if (!(distance < nearest)) continue;  // a cell with room is as near, or this one out of reach
             const Index a = m_.by_gateway.order[k];
@@ -348,7 +360,7 @@ class RepairWindow {
             else
                 enqueue({distance, next});
         }
-        agree_on_nearest(t, nearest, found, end);
+        agree_on_nearest(t, nearest, found, row.end);
     }
 
     // The nearest cell with room that any member has found, the first in the row among equals.
@@ -362,30 +374,29 @@ class RepairWindow {
     // What each arc of a source costs more than its cheapest; kept, for v stays. Infinite for arcs that end
     // too late and for those that never beat another to the same cell, so that a row leads to each cell once.
     EQUILOAD_HD void reduce_costs(int t, int source) {
-        const int j = source % m_.gateways;
-        const Index begin = m_.by_gateway.start[j], end = m_.by_gateway.start[j + 1];
+        const Row row = row_of(source % m_.gateways);
         double* const excess = s_.excess + long{t - first_} * m_.arcs;
         double own = infinity;
-        for (Index k = begin + g_.rank(); k < end; k += g_.size()) {
+        for (Index k = row.begin + g_.rank(); k < row.end; k += g_.size()) {
             const Index a = m_.by_gateway.order[k];
-            excess[k] = usable(t, a) && !beaten(t, k, begin, end) ? price(t, a) : infinity;
+            excess[k] = usable(t, a) && !beaten(t, row, k) ? price(t, a) : infinity;
             if (excess[k] < own) own = excess[k];
         }
         const double least = g_.least(own);
-        for (Index k = begin + g_.rank(); k < end; k += g_.size()) excess[k] -= least;
+        if (g_.rank() == 0) s_.known[source] = 1;
+        for (Index k = row.begin + g_.rank(); k < row.end; k += g_.size()) excess[k] -= least;
     }
-    // Arcs of a row that lead to the same cell stand side by side.
-    EQUILOAD_HD bool beaten(int t, Index k, Index begin, Index end) const {
-        const Index* const order = m_.by_gateway.order;
-        const auto twins = [&](Index a, Index b) {
-            return m_.site[a] == m_.site[b] && m_.delay[a] == m_.delay[b];
-        };
-        const double own = price(t, order[k]);
-        for (Index l = k - 1; l >= begin && twins(order[l], order[k]); --l)
-            if (price(t, order[l]) <= own) return true;
-        for (Index l = k + 1; l < end && twins(order[l], order[k]); ++l)
-            if (price(t, order[l]) < own) return true;
+    // By an arc to the same cell: such arcs stand side by side in a row.
+    EQUILOAD_HD bool beaten(int t, Row row, Index place) const {
+        const Index *const order = m_.by_gateway.order, a = order[place];
+        for (Index k = place - 1; k >= row.begin && same_cell(order[k], a); --k)
+            if (price(t, order[k]) <= price(t, a)) return true;
+        for (Index k = place + 1; k < row.end && same_cell(order[k], a); ++k)
+            if (price(t, order[k]) < price(t, a)) return true;
         return false;
+    }
+    EQUILOAD_HD bool same_cell(Index a, Index b) const {
+        return m_.site[a] == m_.site[b] && m_.delay[a] == m_.delay[b];
     }
 
     // The next cell of all members' queues: infinitely far when they are empty.

@@ -7,7 +7,7 @@
 namespace equiload {
 
 // Arcs grouped by an end, as Grouping makes them: those of group g are order[start[g]] .. order[start[g + 1]
-// - 1].
+// - 1]. In those of a gateway, arcs to the same site with the same delay stand side by side.
 struct ArcGroups {
     const Index *start = nullptr, *order = nullptr;
 };
