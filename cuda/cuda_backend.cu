@@ -16,4 +16,11 @@ std::unique_ptr<DeviceBackend> make_cuda_backend(std::span<const DeviceScenario>
                                                               settings.stream);
 }
 
+void copy_cuda(double* to, const double* from, std::size_t count, const Settings& settings, int ordinal) {
+    const CurrentDevice device(ordinal);
+    const auto stream = reinterpret_cast<cudaStream_t>(settings.stream);
+    check(cudaMemcpyAsync(to, from, count * sizeof(double), cudaMemcpyDefault, stream), "copying a problem");
+    check(cudaStreamSynchronize(stream), "copying a problem");
+}
+
 }  // namespace equiload

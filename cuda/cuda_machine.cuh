@@ -213,8 +213,8 @@ class CudaMachine {
         if (status == cudaErrorMemoryAllocation) {
             cudaGetLastError();  // not the next caller's
             throw OutOfDeviceMemory("CUDA: the problem needs " + std::to_string(wanted) + " bytes, and " +
-                                     std::to_string(free) + " of the " + std::to_string(total) +
-                                     " bytes of device " + std::to_string(ordinal_) + " are free");
+                                    std::to_string(free) + " of the " + std::to_string(total) +
+                                    " bytes of device " + std::to_string(ordinal_) + " are free");
         }
         check(status, "allocating " + std::to_string(wanted) + " bytes");
         slab_.reset(static_cast<char*>(slab));

@@ -17,4 +17,8 @@ std::unique_ptr<DeviceBackend> make_cuda_backend(std::span<const DeviceScenario>
     throw std::logic_error("device: this build has no CUDA back end");  // settings are checked first
 }
 
+void copy_cuda(double*, const double*, std::size_t, const Settings&, int) {
+    throw std::logic_error("device: this build has no CUDA back end");
+}
+
 }  // namespace equiload

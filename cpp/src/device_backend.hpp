@@ -1,6 +1,6 @@
-// What a device does for a solve that happens on it. Scenarios of one network live side by side in its memory, each
-// with its data, its iterate, a candidate in rows (T, ..) and the best seen so far; a call works on the scenarios
-// of a list, in the same launches. Calls are queued: what they report is there after wait().
+// What a device does for a solve that happens on it. Scenarios of one network live side by side in its
+// memory, each with its data, its iterate, a candidate in rows (T, ..) and the best seen so far; a call works
+// on the scenarios of a list, in the same launches. Calls are queued: what they report is there after wait().
 #pragma once
 
 #include <memory>
@@ -25,12 +25,13 @@ struct DeviceScenario {
 
 // What a scenario's candidate is worth.
 struct Report {
-    double bound = 0;                                     // what its slots add to the bound
-    double arc = 0, energy = 0, quadratic = 0;            // USD
-    double overload = 0;                                  // USD at the prices of capacity
-    double failed = 0;                                    // slots that could not be repaired
-    std::vector<double> burden;                           // [priced footprint][site]
-    std::vector<std::vector<double>> pi;                  // [priced footprint] of each region
+    double bound = 0;                           // what its slots add to the bound
+    double arc = 0, energy = 0, quadratic = 0;  // USD
+    double overload = 0;                        // USD at the prices of capacity
+    double failed = 0;                          // slots that could not be repaired
+    double shed = 0;                            // work; in answers only
+    std::vector<double> burden;                 // [priced footprint][site]
+    std::vector<std::vector<double>> pi;        // [priced footprint] of each region
 };
 
 class DeviceBackend {
@@ -49,24 +50,26 @@ class DeviceBackend {
     virtual void evaluate(List scenarios) = 0;       // x at v; reports its costs and burdens
     virtual void keep_prices(List scenarios) = 0;    // v is the best so far
     virtual void keep_allocation(List scenarios) = 0;
-    virtual void keep_room(List scenarios) = 0;  // x is the allocation with room under the budgets, to blend with
+    virtual void keep_room(
+        List scenarios) = 0;  // x is the allocation with room under the budgets, to blend with
     virtual void blend(List scenarios, std::span<const double> share_each) = 0;  // [scenario]
 
     // ---- the iterate
     virtual void start(List scenarios) = 0;      // from x and v
     virtual void candidate(List scenarios) = 0;  // x and v from a pass that kept it
-    // The first arc pass; then an iteration each: passes and equity steps, for the scenarios of the last begin()
-    // or narrow().
+    // The first arc pass; then an iteration each: passes and equity steps, for the scenarios of the last
+    // begin() or narrow().
     virtual void begin(List scenarios) = 0;
     virtual void narrow(List scenarios) = 0;
     virtual void iterate(const Pass& pass) = 0;
     virtual void set_reserve(int scenario, const EquityProx& equity) = 0;
 
-    // ---- pass by pass at equity prices from outside, [footprint][site]: an iteration but for its equity step
+    // ---- pass by pass at equity prices from outside, [footprint][site]: an iteration but for its equity
+    // step
     virtual void set_site_prices(int scenario, std::span<const double> lambda) = 0;
     virtual void set_iteration(double iteration) = 0;  // the one that ends
     virtual void passes(const Pass& pass) = 0;
-    virtual void burden() = 0;  // of the present point
+    virtual void burden() = 0;                             // of the present point
     virtual std::vector<double> totals(int scenario) = 0;  // [E_1 .. E_R, H_11, H_21, H_22, ..][site]; waits
 
     virtual void wait() = 0;
@@ -74,8 +77,15 @@ class DeviceBackend {
 
     // ---- answers; these wait
     virtual void read_prices(int scenario, bool best, double* v) = 0;  // (T, I) of the reduced problem
-    virtual void read_allocation(int scenario, double* x) = 0;         // the best, (T, A) of the reduced problem
+    virtual void read_allocation(int scenario, double* x) = 0;  // the best, (T, A) of the reduced problem
     virtual double restarts(int scenario) = 0;
+
+    // ---- problems whose fields are on the device; these wait
+    virtual std::vector<double> work(int scenario) = 0;  // of each of the caller's gateways over the horizon
+    // Writes the answer in the caller's terms; reports the certificate of these, with the work shed, and the
+    // burdens of all footprints.
+    virtual Report answer(int scenario, const std::vector<std::vector<double>>& equity,
+                          const DeviceOutput& output) = 0;
 };
 
 }  // namespace equiload

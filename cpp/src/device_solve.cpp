@@ -29,9 +29,11 @@ struct Run {
     std::vector<std::vector<double>> best_equity;  // prices of the best bound, [footprint][region]
     Statistics now;
     std::optional<Status> status;
+    bool stranded = false;    // work that no arc serves
     std::vector<double> ray;  // a proof that the budgets cannot all be kept, and its prices of them
     std::vector<std::vector<double>> budget_ray;
     double setup_seconds = 0;
+    double constant = 0;  // cost that presolve took out of the problem
     Solution solution;
 
     Run(const Scenario& from, double tol)
@@ -40,13 +42,14 @@ struct Run {
           reduced(presolved.problem()),
           equity(reduced),
           budgets(reduced),
-          checks(tol) {
+          checks(tol),
+          constant(presolved.constant()) {
         if (!from.start.equity.empty()) equity.set_region_prices(from.start.equity);
     }
 
-    // Scenarios of one kind can be solved by the same launches: quadratic costs or not, what shedding costs, the
-    // footprints with a price and which of them are budgets.
-    using Kind = std::tuple<bool, double, std::vector<std::size_t>>;
+    // Scenarios of one kind can be solved by the same launches: where they lie, quadratic costs or not, what
+    // shedding costs, the footprints with a price and which of them are budgets.
+    using Kind = std::tuple<int, bool, double, std::vector<std::size_t>>;
     Kind kind() const {
         std::vector<std::size_t> priced;
         for (std::size_t r = 0; r < equity.footprints(); ++r) {
@@ -54,7 +57,8 @@ struct Run {
             priced.push_back(equity.footprint(r));
             priced.push_back(footprint.kind == EquityKind::budget);
         }
-        return {static_cast<bool>(reduced.quadratic), scenario.problem->shed_cost, priced};
+        return {scenario.problem->device, static_cast<bool>(reduced.quadratic), scenario.problem->shed_cost,
+                priced};
     }
 
     std::vector<std::vector<double>> equity_prices(const Report& report) const {
@@ -87,7 +91,7 @@ struct Run {
         equity_cost(reduced, totals, sum.equity);
         for (double& term : sum.equity)
             if (!exceeded && std::isinf(term)) term = 0;
-        return sum.total() + presolved.constant();
+        return sum.total() + constant;
     }
 };
 
@@ -100,8 +104,11 @@ class Fleet {
           const DeviceMeans& means)
         : runs_(runs.begin(), runs.end()), settings_(settings), tuning_(tuning), team_(team) {
         std::vector<DeviceScenario> scenarios;
-        for (const Run* run : runs_) scenarios.push_back({run->scenario.problem, &run->presolved, &run->equity});
+        for (const Run* run : runs_)
+            scenarios.push_back({run->scenario.problem, &run->presolved, &run->equity});
         backend_ = means.make(scenarios, team);
+        for (std::size_t s = 0; s < runs_.size(); ++s)
+            if (runs_[s]->scenario.problem->device >= 0) read_work(*runs_[s], static_cast<int>(s));
     }
 
     // Scenarios without a first plan are left without a status. `finished` is called as each gets one.
@@ -156,6 +163,7 @@ class Fleet {
             solution.objective = solution.lower_bound = std::numeric_limits<double>::infinity();
             solution.gap = std::numeric_limits<double>::quiet_NaN();
         } else if (solution.status != Status::unsolved) {
+            if (own.scenario.problem->device >= 0) return answer_there(s, solution);
             std::vector<double> allocation(own.reduced.slots * own.reduced.arcs);
             Prices prices;
             prices.energy.resize(own.reduced.slots * own.reduced.sites);
@@ -163,8 +171,7 @@ class Fleet {
             backend_->read_allocation(s, allocation.data());
             backend_->read_prices(s, true, prices.energy.data());
             certify(*own.scenario.problem, own.presolved, allocation, prices, team_, solution);
-            if (solution.status == Status::optimal && !(solution.gap <= settings_.tol))
-                solution.status = Status::feasible;
+            check_status(solution);
         }
     }
 
@@ -181,6 +188,40 @@ class Fleet {
         return chosen;
     }
 
+    // The tolerance holds for the certificate in the caller's terms.
+    void check_status(Solution& solution) const {
+        if (solution.status == Status::optimal && !(solution.gap <= settings_.tol))
+            solution.status = Status::feasible;
+    }
+
+    // What the host would have read in the fields of a problem on a device.
+    void read_work(Run& run, int s) {
+        const std::vector<double> work = backend_->work(s);
+        run.constant = run.presolved.constant(work);
+        std::vector<bool> served(work.size(), run.scenario.problem->may_shed());
+        for (Index j : run.scenario.problem->arc_gateway) served[at(j)] = true;
+        for (std::size_t j = 0; j < work.size(); ++j) run.stranded |= work[j] > 0 && !served[j];
+    }
+
+    void answer_there(int s, Solution& solution) {
+        const Run& own = run(s);
+        const Problem& problem = *own.scenario.problem;
+        const Report report = backend_->answer(s, own.best_equity, own.scenario.output);
+        for (std::size_t r = 0; r < problem.footprints.size(); ++r)
+            solution.totals.push_back(
+                region_totals(problem.footprints[r], report.burden.data() + r * problem.sites));
+        Breakdown& costs = solution.breakdown;
+        costs.arc = report.arc, costs.energy = report.energy, costs.quadratic = report.quadratic;
+        costs.shed = problem.may_shed() ? problem.shed_cost * report.shed : 0.0;
+        costs.fixed = problem.fixed_cost;
+        equity_cost(problem, solution.totals, costs.equity);
+        solution.prices.equity = own.best_equity;
+        solution.objective = costs.total();
+        solution.lower_bound = report.bound + bound_apart(problem, own.best_equity);
+        solution.gap = relative_gap(solution.objective, solution.lower_bound);
+        check_status(solution);
+    }
+
     // First prices and first plans. The scenarios that have one.
     List begin() {
         List all(runs_.size()), cold, warm;
@@ -195,8 +236,7 @@ class Fleet {
             else
                 cold.push_back(s);
             if (!start.allocation) continue;
-            backend_->set_allocation(
-                s, own.presolved.restrict(start.allocation, start.shed, team_).data());
+            backend_->set_allocation(s, own.presolved.restrict(start.allocation, start.shed, team_).data());
             warm.push_back(s);
         }
         backend_->price_at_cost(cold);
@@ -208,7 +248,7 @@ class Fleet {
         const List without = list(all, [&](int s) { return std::isinf(run(s).best.objective); });
         backend_->plan(without);
         offer(without);
-        return list(all, [&](int s) { return backend_->report(s).failed == 0; });
+        return list(all, [&](int s) { return backend_->report(s).failed == 0 && !run(s).stranded; });
     }
 
     // Is this scenario done?
@@ -266,8 +306,7 @@ class Fleet {
         for (int s : candidates) {
             Run& own = run(s);
             auto prices = own.equity_prices(backend_->report(s));
-            const double bound =
-                backend_->report(s).bound + bound_apart(own.reduced, prices) + own.presolved.constant();
+            const double bound = backend_->report(s).bound + bound_apart(own.reduced, prices) + own.constant;
             if (!(bound > own.best.lower_bound)) continue;
             own.best.lower_bound = bound;
             own.best_equity = std::move(prices);
@@ -375,7 +414,8 @@ std::vector<Solution> solve_on_device(const std::vector<Scenario>& scenarios, co
     std::map<Run::Kind, std::vector<Run*>> by_kind;
     for (const Scenario& scenario : scenarios) {
         Run& run = runs.emplace_back(scenario, settings.tol);
-        if (Repair(run.reduced).stranded().empty()) by_kind[run.kind()].push_back(&run);
+        const bool there = scenario.problem->device >= 0;
+        if (there || Repair(run.reduced).stranded().empty()) by_kind[run.kind()].push_back(&run);
     }
     for (const auto& [kind, alike] : by_kind)
         solve_together(alike, settings, tuning, team, means, watch, finished);

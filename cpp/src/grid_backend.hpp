@@ -17,6 +17,7 @@
 #include "equiload/algorithm/equity_steps.hpp"
 #include "equiload/budgets.hpp"
 #include "equiload/repair.hpp"
+#include "grid_caller.hpp"
 #include "grid_rows.hpp"
 #include "grid_steps.hpp"
 #include "machine.hpp"
@@ -40,6 +41,7 @@ class GridBackend final : public DeviceBackend {
           budgets_(!equity_.bounded()),
           machine_(std::forward<Arguments>(machine)...),
           reports_(scenarios.size()) {
+        if (original().device >= 0) caller_.emplace(original(), *scenarios_.front().presolved);
         model_ = lists_.sizes(problem_, equity_.footprints(), Lane::width);
         quantities_ = burden_quantities(model_.footprints);
         choose_chunks();
@@ -53,16 +55,11 @@ class GridBackend final : public DeviceBackend {
 
     // ------------------------------------------------------------------ candidates in rows
 
-    void set_prices(int s, const double* v) override {
-        upload_rows(v, cells(), v_rows(s));
-    }
-    void set_allocation(int s, const double* x) override {
-        upload_rows(x, arcs(), x_rows(s));
-    }
+    void set_prices(int s, const double* v) override { upload_rows(v, cells(), v_rows(s)); }
+    void set_allocation(int s, const double* x) override { upload_rows(x, arcs(), x_rows(s)); }
 
     void price_at_cost(List list) override {
-        for (int s : list)
-            machine_.for_each(static_cast<long>(cells()), grid::Fill{v_rows(s), -infinity});
+        for (int s : list) machine_.for_each(static_cast<long>(cells()), grid::Fill{v_rows(s), -infinity});
         complete(show(list));
     }
 
@@ -74,7 +71,7 @@ class GridBackend final : public DeviceBackend {
         complete(there);
         machine_.for_each_group(there.size * model_.slots, slot_members,
                                 grid::Bound{there.list, rows_, model_.slots, parts_.data()});
-        sum_rows(bounds_.data(), there, model_.slots, 1);
+        sum_rows(parts_.data(), bounds_.data(), there, model_.slots, 1);
         fetch(list, bounds_, 1, [](Report& report, const double* value) { report.bound = *value; });
         fetch(list, pi_, regions_, [this](Report& report, const double* pi) {
             report.pi.clear();
@@ -91,19 +88,18 @@ class GridBackend final : public DeviceBackend {
         const Listed there = show(list);
         machine_.for_each_group(there.size * model_.slots, slot_members,
                                 grid::Evaluate{there.list, rows_, model_.slots, parts_.data()});
-        sum_rows(costs_.data(), there, model_.slots, numbers);
+        sum_rows(parts_.data(), costs_.data(), there, model_.slots, numbers);
         fetch(list, costs_, numbers, [](Report& report, const double* cost) {
             report.arc = cost[0], report.energy = cost[1];
             report.quadratic = cost[2], report.overload = cost[3];
         });
         const long each = static_cast<long>(model_.footprints) * model_.sites;
-        machine_.for_each(there.size * row_chunks_ * each,
-                          grid::Burdens{there.list, rows_, row_chunks_, model_.sites, model_.footprints,
-                                        parts_.data()});
-        sum_rows(burdens_.data(), there, row_chunks_, each);
-        fetch(list, burdens_, static_cast<std::size_t>(each), [each](Report& report, const double* burden) {
-            report.burden.assign(burden, burden + each);
-        });
+        machine_.for_each(
+            there.size * row_chunks_ * each,
+            grid::Burdens{there.list, rows_, row_chunks_, model_.sites, model_.footprints, parts_.data()});
+        sum_rows(parts_.data(), burdens_.data(), there, row_chunks_, each);
+        fetch(list, burdens_, static_cast<std::size_t>(each),
+              [each](Report& report, const double* burden) { report.burden.assign(burden, burden + each); });
     }
 
     void keep_prices(List list) override { copy_rows(list, cells(), v_there_, best_v_); }
@@ -115,8 +111,8 @@ class GridBackend final : public DeviceBackend {
         std::copy(share_each.begin(), share_each.end(), shares_.data());
         machine_.upload(shares_there_.data(), shares_.data(), share_each.size());
         const long each = static_cast<long>(arcs());
-        machine_.for_each(there.size * each, grid::Blend{there.list, each, shares_there_.data(),
-                                                         x_there_.data(), room_.data()});
+        machine_.for_each(there.size * each,
+                          grid::Blend{there.list, each, shares_there_.data(), x_there_.data(), room_.data()});
         machine_.synchronise();  // the shares are the caller's next time
     }
 
@@ -130,11 +126,10 @@ class GridBackend final : public DeviceBackend {
         machine_.for_each(all_lanes(model_.arcs), grid::FirstArc<Stored>{z_});
         machine_.for_each(all_lanes(model_.sites), grid::FirstCell<Stored>{z_});
         machine_.for_each(all_lanes(model_.gateways), grid::Fill{z_.theta, 0.0});
-        machine_.for_each(lanes(model_.gateways),
-                          grid::FirstParts{scenarios(), model_, in_, parts_.data()});
+        machine_.for_each(lanes(model_.gateways), grid::FirstParts{scenarios(), model_, in_, parts_.data()});
         sum(parts_.data(), slot_sums_.data(), blocks_each(), model_.gateways, 3 * Lane::width);
-        machine_.for_each(lanes(1), grid::FirstSlot<Stored>{scenarios(), model_, z_,
-                                                            {slot_sums_.data(), 3, false}, due_.data()});
+        machine_.for_each(lanes(1), grid::FirstSlot<Stored>{
+                                        scenarios(), model_, z_, {slot_sums_.data(), 3, false}, due_.data()});
         refresh();
     }
 
@@ -192,7 +187,9 @@ class GridBackend final : public DeviceBackend {
         burden_pass(true, pass.measure);
     }
     void burden() override { burden_pass(false, false); }
-    void set_iteration(double iteration) override { machine_.for_each(1, grid::Fill{iteration_.data(), iteration}); }
+    void set_iteration(double iteration) override {
+        machine_.for_each(1, grid::Fill{iteration_.data(), iteration});
+    }
     void set_site_prices(int s, std::span<const double> lambda) override {
         machine_.upload(lambda_.data() + s * in_.lambdas, lambda.data(), lambda.size());
         machine_.synchronise();
@@ -226,6 +223,53 @@ class GridBackend final : public DeviceBackend {
         return total;
     }
 
+    // ------------------------------------------------------------------ problems of the machine's own memory
+
+    std::vector<double> work(int s) override {
+        const Problem& p = original(s);
+        const Listed there = show(std::vector<int>{0});
+        sum_rows(p.demand.values, parts_.data(), there, static_cast<int>(p.slots),
+                 static_cast<long>(p.gateways));
+        return read(parts_.data(), p.gateways);
+    }
+
+    Report answer(int s, const std::vector<std::vector<double>>& equity, const DeviceOutput& to) override {
+        const Problem& p = original(s);
+        const auto scenario = static_cast<std::size_t>(s);
+        std::vector<double> lambda;
+        for (std::size_t r = 0; r < p.footprints.size(); ++r)
+            for (Index g : p.footprints[r].region)
+                lambda.push_back(
+                    r < equity.size() && !equity[r].empty() ? equity[r][static_cast<std::size_t>(g)] : 0.0);
+        caller_->show_model(machine_, p, lambda);
+        caller_->expand(machine_, p, scenarios_[scenario].presolved->problem(),
+                        best_x_.data() + scenario * arcs(),
+                        demand_rows_.data() + scenario * problem_.slots * problem_.gateways,
+                        best_v_.data() + scenario * cells(), to);
+        const Listed there = show(std::vector<int>{0});
+        const grid::Rows rows = caller_->rows(to);
+        const int slots = model_.slots, sites = static_cast<int>(p.sites);
+        const int footprints = static_cast<int>(p.footprints.size());
+        const long each = static_cast<long>(footprints) * sites;
+        machine_.for_each_group(slots, slot_members, grid::Bound{there.list, rows, slots, parts_.data()});
+        sum_rows(parts_.data(), caller_->sums(), there, slots, 1);
+        machine_.for_each_group(slots, slot_members, grid::Evaluate{there.list, rows, slots, parts_.data()});
+        sum_rows(parts_.data(), caller_->sums() + 1, there, slots, grid::Evaluate::numbers);
+        machine_.for_each(row_chunks_ * each,
+                          grid::Burdens{there.list, rows, row_chunks_, sites, footprints, parts_.data()});
+        sum_rows(parts_.data(), caller_->burdens(), there, row_chunks_, each);
+        if (p.may_shed()) {
+            sum_rows(to.shed, parts_.data(), there, slots, static_cast<long>(p.gateways));
+            sum_rows(parts_.data(), caller_->sums() + 5, there, static_cast<int>(p.gateways), 1);
+        }
+        const std::vector<double> sums = read(caller_->sums(), p.may_shed() ? 6 : 5);
+        Report report;
+        report.bound = sums[0], report.arc = sums[1], report.energy = sums[2], report.quadratic = sums[3];
+        report.shed = p.may_shed() ? sums[5] : 0.0;
+        report.burden = read(caller_->burdens(), static_cast<std::size_t>(each));
+        return report;
+    }
+
  private:
     template <class Number>
     using Array = typename M::template Array<Number>;
@@ -245,6 +289,7 @@ class GridBackend final : public DeviceBackend {
     // ------------------------------------------------------------------ sizes and storage
 
     int count() const { return static_cast<int>(scenarios_.size()); }
+    const Problem& original(int s = 0) const { return *scenarios_[static_cast<std::size_t>(s)].original; }
     std::size_t cells() const { return problem_.slots * problem_.sites; }  // of a scenario
     std::size_t arcs() const { return problem_.slots * problem_.arcs; }
     std::size_t burden_count() const { return static_cast<std::size_t>(quantities_) * problem_.sites; }
@@ -314,10 +359,10 @@ class GridBackend final : public DeviceBackend {
         const auto row_chunks = static_cast<std::size_t>(row_chunks_);
         visit(chunk_sums_, chunks * horizon), visit(site_sums_, horizon);
         visit(parts_, std::max({lanes(4 * std::max<std::size_t>(1, items)), 4 * slots,
-                                all * row_chunks * footprints * p.sites}));
+                                all * row_chunks * footprints * p.sites, caller_sums()}));
         const std::size_t partial =
             std::max({lanes(4 * groups(items)), groups(chunks) * horizon, 4 * all * groups(p.slots),
-                      all * groups(row_chunks) * footprints * p.sites});
+                      all * groups(row_chunks) * footprints * p.sites, caller_sums()});
         for (Array<double>* array : {&partial_[0], &partial_[1]}) visit(*array, partial);
         visit(totals_, all * burden_count());
 
@@ -328,6 +373,15 @@ class GridBackend final : public DeviceBackend {
         visit(equity_numbers_, all * equity_size_[0]), visit(equity_indices_, all * equity_size_[1]);
         visit(terms_there_, all * footprints), visit(states_there_, all);
         visit(scratch_, static_cast<std::size_t>(machine_.places() * scratch_bytes_));
+        if (caller_) caller_->each_array(visit);
+    }
+
+    // Numbers that the sums of an answer in the caller's terms have on their way.
+    std::size_t caller_sums() const {
+        if (!caller_) return 0;
+        const Problem& p = original();
+        const std::size_t burdens = static_cast<std::size_t>(row_chunks_) * p.footprints.size() * p.sites;
+        return std::max({burdens, groups(p.slots) * p.gateways, p.slots * 4});
     }
 
     // Room for everything at once, so that what does not fit is said before anything is done.
@@ -385,6 +439,7 @@ class GridBackend final : public DeviceBackend {
         upload(energy_, problem_.arc_energy), upload(cost_, problem_.arc_cost);
         upload(gateway_, problem_.arc_gateway);
         upload(site_start_, by_site_.start), upload(site_arcs_, by_site_.order);
+        if (caller_) caller_->upload(machine_);
         std::vector<int> order(problem_.arcs);  // sorted by gateway already
         for (std::size_t a = 0; a < order.size(); ++a) order[a] = static_cast<int>(a);
         upload(arc_order_, order);
@@ -400,20 +455,32 @@ class GridBackend final : public DeviceBackend {
     void upload_scenario(int s) {
         const Problem& p = scenarios_[static_cast<std::size_t>(s)].presolved->problem();
         const auto rows = static_cast<std::size_t>(s) * p.slots;
-        const auto field = [&](const Field& from, Array<double>& to, std::size_t items) -> Field {
-            double* const there = to.data() + rows * items;
-            upload_field(from, there, items);
-            return {there, items};
+        const auto by_site = [&](Field Problem::* field, Array<double>& to, double otherwise) -> Field {
+            double* const there = to.data() + rows * p.sites;
+            if (caller_)
+                caller_->select_sites(machine_, original(s).*field, otherwise, there);
+            else
+                upload_field(p.*field, there, p.sites);
+            return {there, p.sites};
         };
         RowModel m = sizes_of_rows();
-        m.demand = field(p.demand, demand_rows_, p.gateways);
-        m.capacity = field(p.capacity, capacity_rows_, p.sites);
-        m.price = field(p.price, price_rows_, p.sites);
-        if (p.quadratic) m.quadratic = field(p.quadratic, quadratic_rows_, p.sites);
+        m.demand = {demand_rows_.data() + rows * p.gateways, p.gateways};
+        if (caller_)
+            caller_->pool_gateways(machine_, original(s).demand, demand_rows_.data() + rows * p.gateways);
+        else
+            upload_field(p.demand, demand_rows_.data() + rows * p.gateways, p.gateways);
+        m.capacity = by_site(&Problem::capacity, capacity_rows_, infinity);
+        m.price = by_site(&Problem::price, price_rows_, 0.0);
+        if (p.quadratic) m.quadratic = by_site(&Problem::quadratic, quadratic_rows_, 0.0);
         std::vector<Field> footprints;
         for (std::size_t r = 0; r < equity_.footprints(); ++r) {
-            double* const there = footprint_rows_.data() + (rows * equity_.footprints() + r * p.slots) * p.sites;
-            upload_field(p.footprints[equity_.footprint(r)].values, there, p.sites);
+            double* const there =
+                footprint_rows_.data() + (rows * equity_.footprints() + r * p.slots) * p.sites;
+            const std::size_t footprint = equity_.footprint(r);
+            if (caller_)
+                caller_->select_sites(machine_, original(s).footprints[footprint].values, 0.0, there);
+            else
+                upload_field(p.footprints[footprint].values, there, p.sites);
             footprints.push_back({there, p.sites});
         }
         m.footprint = footprint_fields_.data() + term_of(s, 0);
@@ -502,13 +569,14 @@ class GridBackend final : public DeviceBackend {
         into_blocks(there, demand_rows_.data(), demand_.data(), model_.gateways);
         into_blocks(there, price_rows_.data(), price_.data(), model_.sites);
         into_blocks(there, capacity_rows_.data(), capacity_.data(), model_.sites, large_capacity);
-        if (problem_.quadratic)
-            into_blocks(there, quadratic_rows_.data(), quadratic_.data(), model_.sites);
+        if (problem_.quadratic) into_blocks(there, quadratic_rows_.data(), quadratic_.data(), model_.sites);
         const int wide = model_.footprints * model_.sites;
-        machine_.for_each(all_lanes(wide),
-                          grid::FromFootprints{{there.list, model_.blocks}, footprint_rows_.data(),
-                                               footprint_.data(), model_.footprints, model_.sites,
-                                               model_.slots});
+        machine_.for_each(all_lanes(wide), grid::FromFootprints{{there.list, model_.blocks},
+                                                                footprint_rows_.data(),
+                                                                footprint_.data(),
+                                                                model_.footprints,
+                                                                model_.sites,
+                                                                model_.slots});
         machine_.for_each(all_lanes(model_.gateways), grid::Roots{demand_.data(), step_.data()});
         machine_.synchronise();
     }
@@ -568,9 +636,9 @@ class GridBackend final : public DeviceBackend {
     // Brings down `each` numbers of every scenario; take(report, numbers) for those of the list after wait().
     template <class Take>
     void fetch(List list, const Array<double>& from, std::size_t each, Take take) {
-        Staging<double>& to = reports_there_[&from == &bounds_   ? 0
-                                             : &from == &costs_  ? 1
-                                             : &from == &failed_ ? 2
+        Staging<double>& to = reports_there_[&from == &bounds_    ? 0
+                                             : &from == &costs_   ? 1
+                                             : &from == &failed_  ? 2
                                              : &from == &burdens_ ? 3
                                                                   : 4];
         machine_.download(to.data(), from.data(), scenarios_.size() * each);
@@ -584,9 +652,9 @@ class GridBackend final : public DeviceBackend {
 
     template <class Number>
     void into_blocks(Listed there, const double* rows, Number* blocks, int items, double most = infinity) {
-        machine_.for_each(there.size * blocks_each() * items * Lane::width,
-                          grid::FromRows<Number>{{there.list, model_.blocks}, rows, blocks, items,
-                                                 model_.slots, most});
+        machine_.for_each(
+            there.size * blocks_each() * items * Lane::width,
+            grid::FromRows<Number>{{there.list, model_.blocks}, rows, blocks, items, model_.slots, most});
     }
     template <class Number>
     void out_of_blocks(const Number* blocks, double* rows, int items) {
@@ -611,7 +679,7 @@ class GridBackend final : public DeviceBackend {
         machine_.for_each_group(there.size * model_.slots, slot_members,
                                 grid::RepairSlot{there.list, rows_, open_models_.data(), model_.slots, fill,
                                                  scratch_.data(), scratch_bytes_, parts_.data()});
-        sum_rows(failed_.data(), there, model_.slots, 1);
+        sum_rows(parts_.data(), failed_.data(), there, model_.slots, 1);
         fetch(list, failed_, 1, [](Report& report, const double* slots) { report.failed = *slots; });
     }
 
@@ -696,8 +764,8 @@ class GridBackend final : public DeviceBackend {
                           grid::Restart<Stored>{scenarios(), model_, z_, due_.data(), parts_.data()});
         sum(parts_.data(), restart_sums, blocks_each(), items, 4 * Lane::width);
         const grid::SlotSums sums = over_slots(restart_sums, 4, pooled_restarts);
-        machine_.for_each(lanes(1), grid::Reweigh<Stored>{scenarios(), z_, in_, residuals, sums, tuning_,
-                                                          due_.data()});
+        machine_.for_each(lanes(1),
+                          grid::Reweigh<Stored>{scenarios(), z_, in_, residuals, sums, tuning_, due_.data()});
         refresh();
     }
 
@@ -715,9 +783,9 @@ class GridBackend final : public DeviceBackend {
     }
 
     // Packed rows of the list's scenarios, [place][items][inner] -> [scenario][inner].
-    void sum_rows(double* sums, Listed there, int items, long inner) {
+    void sum_rows(const double* values, double* sums, Listed there, int items, long inner) {
         const Listed all = std::exchange(active_, there);
-        sum(parts_.data(), sums, 1, items, inner);
+        sum(values, sums, 1, items, inner);
         active_ = all;
     }
 
@@ -726,8 +794,8 @@ class GridBackend final : public DeviceBackend {
         const int *from, *to;
     };
 
-    // [place][outer][items][inner] -> [scenario][outer][inner] for the scenarios at work, in as many launches as
-    // groups of groups take.
+    // [place][outer][items][inner] -> [scenario][outer][inner] for the scenarios at work, in as many launches
+    // as groups of groups take.
     void sum(const double* values, double* sums, long outer, int items, long inner) {
         sum(values, sums, outer, items, inner, {nullptr, active_.list});
     }
@@ -783,7 +851,8 @@ class GridBackend final : public DeviceBackend {
     Array<char> scratch_;
     Staging<double> staging_, shares_;
     std::vector<Staging<double>> reports_there_;
-    std::array<Repeated, 8> kinds_;  // by what the pass is asked to do
+    std::optional<GridCaller<M>> caller_;  // where the fields are on the machine already
+    std::array<Repeated, 8> kinds_;        // by what the pass is asked to do
 
     std::vector<RowModel> models_, open_;
     std::vector<EquityTerm> terms_;

@@ -73,8 +73,8 @@ struct ToRows {  // items of a launch follow the rows: the blocks read are small
 
 // ------------------------------------------------------------------ the reduced problem
 
-// The caller's field (T, N), or one row for all slots, column by column of the reduced problem: the sum over the
-// columns that are pooled in it, or `otherwise` where there is none.
+// The caller's field, column by column of the reduced problem: the sum over the columns that are pooled in
+// it, or `otherwise` where there is none.
 struct Reduce {
     Field from;
     const int *start, *order;  // [column]
@@ -88,20 +88,6 @@ struct Reduce {
         double sum = start[column] == start[column + 1] ? otherwise : 0.0;
         for (int k = start[column]; k < start[column + 1]; ++k) sum += row[order[k]];
         to[n] = sum;
-    }
-};
-
-// Closes the cells whose region has spent its budget.
-struct CloseSpent {
-    RowModel m;
-    int footprint;
-    const int* spent;  // [site]
-    double* capacity;
-
-    EQUILOAD_HD void operator()(long n) const {
-        const int i = static_cast<int>(n % m.sites);
-        const auto t = static_cast<std::size_t>(n / m.sites);
-        if (spent[i] && m.footprint[footprint].row(t)[i] > 0) capacity[n] = 0;
     }
 };
 
@@ -155,7 +141,7 @@ struct Bound {  // an item a slot
     }
 };
 
-struct Evaluate {  // an item a slot
+struct Evaluate {                      // an item a slot
     static constexpr int numbers = 4;  // arcs, energy, quadratic, overload
 
     const int* list;
@@ -240,24 +226,54 @@ struct Blend {
 
 // ------------------------------------------------------------------ answers in the caller's terms
 
-// An item a slot and arc of the caller, or with `shed` a slot and gateway.
+// An item a slot and column of the caller: an arc, or with `gateway` null a gateway with its shed work.
 struct Expand {
-    const double* x;                     // (T, A) of the reduced problem
-    const int *arc, *pool, *size;        // [column of the caller]: its arc there, and the gateways of that pool
-    const int* gateway;                  // [column of the caller]
-    Field demand, pooled;                // the caller's, the reduced problem's
+    const double* x;  // (T, A) of the reduced problem
+    int arcs;
+    const int *arc, *gateway;      // [column]: the arc that serves it there, whose work it is
+    const int *pool, *pool_start;  // [gateway], [pool]
+    Field demand;                  // the caller's
+    const double* pooled;          // (T, pools)
+    int pools;
     double* to;
-    int columns, arcs;
+    int columns;
 
     EQUILOAD_HD void operator()(long n) const {
-        const auto column = static_cast<int>(n % columns);
+        const int column = static_cast<int>(n % columns);
         const long t = n / columns;
-        const double work = x[t * arcs + arc[column]];
+        const int own = gateway ? gateway[column] : column, together = pool[own];
+        double work = x[t * arcs + arc[column]];
+        if (pool_start[together + 1] - pool_start[together] > 1) {
+            const double whole = pooled[t * pools + together];
+            work = whole > 0 ? work * (demand.row(static_cast<std::size_t>(t))[own] / whole) : 0.0;
+        }
         to[n] = work;
-        if (size[column] == 1) return;
-        const auto slot = static_cast<std::size_t>(t);
-        const double whole = pooled.row(slot)[pool[column]];
-        to[n] = whole > 0 ? work * (demand.row(slot)[gateway[column]] / whole) : 0.0;
+    }
+};
+
+// Prices of all sites from those of the reduced problem; a site without arcs gets what completing makes of
+// it.
+struct ExpandPrices {
+    const double* v;          // (T, I) of the reduced problem
+    int reduced;              // its sites
+    const int* reduced_site;  // [site] or -1
+    double* to;
+    int sites;
+
+    EQUILOAD_HD void operator()(long n) const {
+        const int site = reduced_site[n % sites];
+        to[n] = site < 0 ? -__builtin_huge_val() : v[n / sites * reduced + site];
+    }
+};
+
+struct CompleteAll {  // an item a cell: energy prices completed, and the prices of capacity
+    const RowModel* m;
+    const double* lambda;
+    double *v, *u;
+
+    EQUILOAD_HD void operator()(long n) const {
+        u[n] =
+            complete_cell(*m, lambda, static_cast<int>(n / m->sites), static_cast<int>(n % m->sites), v[n]);
     }
 };
 

@@ -145,7 +145,8 @@ struct BurdenPass {
 
 // Sums over the items or over the horizon: number q of a slot.
 struct SlotSums {
-    const double* values;  // [scenario][block][quantity][lane], or [scenario][quantity] where slots restart together
+    const double*
+        values;  // [scenario][block][quantity][lane], or [scenario][quantity] where slots restart together
     int quantities;
     bool together;
 
@@ -318,8 +319,8 @@ struct Roots {  // s = sqrt(d)
 
 // ------------------------------------------------------------------ sums
 
-// [outer][items][inner] -> [outer][groups][inner]: items 32 g .. 32 g + 31 into group g, in their order. Of the
-// `each` outer rows of a scenario both ends are packed, or lie where the list says.
+// [outer][items][inner] -> [outer][groups][inner]: items 32 g .. 32 g + 31 into group g, in their order. Of
+// the `each` outer rows of a scenario both ends are packed, or lie where the list says.
 struct SumItems {
     static constexpr int group = 32;
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
+#include <deque>
 #include <functional>
 #include <optional>
 #include <stdexcept>
@@ -119,9 +120,10 @@ class Solve {
         solution.threads = team_.size();
         solution.status = begin(warm_start) ? iterate(control, solution) : Status::infeasible;
         if (solution.status == Status::infeasible) {
-            solution.infeasibility = examiner_.budget_ray.empty()
-                                         ? describe(presolved_, problem_, examiner_.ray, stranded_, team_)
-                                         : describe_budgets(presolved_, examiner_.ray, examiner_.budget_ray, team_);
+            solution.infeasibility =
+                examiner_.budget_ray.empty()
+                    ? describe(presolved_, problem_, examiner_.ray, stranded_, team_)
+                    : describe_budgets(presolved_, examiner_.ray, examiner_.budget_ray, team_);
             solution.objective = solution.lower_bound = std::numeric_limits<double>::infinity();
             solution.gap = std::numeric_limits<double>::quiet_NaN();
         } else if (solution.status != Status::unsolved) {
@@ -252,8 +254,8 @@ class Solve {
     std::vector<std::size_t> stranded_;
 };
 
-// The ordinal of the device to use, -1 for the host. A choice of its own ("auto") is a device only for the first-order
-// method, where its passes are long against their launches.
+// The ordinal of the device to use, -1 for the host. A choice of its own ("auto") is a device only for the
+// first-order method, where its passes are long against their launches.
 int chosen_device(const Problem& problem, const Settings& settings) {
     constexpr std::size_t large = std::size_t{1} << 22;  // arcs over the horizon
     if (settings.device != "auto") return settings.cuda_ordinal();
@@ -261,33 +263,108 @@ int chosen_device(const Problem& problem, const Settings& settings) {
     return settings.method == "first-order" || !barrier_applies(Presolved(problem).problem()) ? 0 : -1;
 }
 
+// A problem on a device, brought to the host.
+class HostCopy {
+ public:
+    HostCopy(const Problem& there, const Settings& settings) : problem_(there) {
+        problem_.device = -1;
+        const auto bring = [&](Field& field, std::size_t items) {
+            if (!field) return;
+            std::vector<double>& here = fields_.emplace_back(field.stride ? there.slots * items : items);
+            copy_cuda(here.data(), field.values, here.size(), settings, there.device);
+            field.values = here.data();
+        };
+        bring(problem_.demand, there.gateways);
+        for (Field* field : {&problem_.capacity, &problem_.price, &problem_.quadratic})
+            bring(*field, there.sites);
+        for (Footprint& footprint : problem_.footprints) bring(footprint.values, there.sites);
+    }
+    HostCopy(const HostCopy&) = delete;
+    const Problem& problem() const { return problem_; }
+
+ private:
+    Problem problem_;
+    std::deque<std::vector<double>> fields_;
+};
+
+// Coupled slots and budgets take steps that only the host can do.
+bool needs_host(const Problem& problem) {
+    return problem.max_delay() > 0 ||
+           std::any_of(problem.footprints.begin(), problem.footprints.end(),
+                       [](const Footprint& f) { return f.kind == EquityKind::budget; });
+}
+
+// Takes an answer of the host to the problem's device; zeros where there is none.
+void send_up(const Problem& p, Solution& solution, const DeviceOutput& to, const Settings& settings) {
+    const auto send = [&](std::vector<double>& values, double* there, std::size_t items) {
+        if (!there) return;
+        values.resize(p.slots * items);
+        copy_cuda(there, values.data(), values.size(), settings, p.device);
+        values = {};
+    };
+    send(solution.allocation, to.allocation, p.arcs), send(solution.shed, to.shed, p.gateways);
+    send(solution.site_load, to.site_load, p.sites);
+    send(solution.prices.energy, to.energy_prices, p.sites);
+    send(solution.prices.capacity, to.capacity_prices, p.sites);
+}
+
 std::vector<Solution> solve_on_cuda(const std::vector<Scenario>& scenarios, const Settings& settings,
                                     const Control& control, const Tuning& tuning, int ordinal) {
     Settings host = settings;
-    host.device = "cpu";
+    host.device = "cpu", host.method = "first-order";
+    const auto on_host = [&](const Scenario& scenario) {
+        if (scenario.problem->device < 0)
+            return Solve(*scenario.problem, host, tuning).run(scenario.start, control);
+        const HostCopy copy(*scenario.problem, settings);
+        return Solve(copy.problem(), host, tuning).run(scenario.start, control);
+    };
     const auto make = [&](std::span<const DeviceScenario> together, Team& team) {
         return make_cuda_backend(together, team, tuning, settings, ordinal);
     };
-    const auto on_host = [&](const Scenario& scenario) {
-        return Solve(*scenario.problem, host, tuning).run(scenario.start, control);
-    };
-    return solve_on_device(scenarios, settings, control, tuning, available_threads(settings),
-                           {"cuda", make, on_host});
+    std::deque<HostCopy> copies;
+    std::vector<Scenario> brought = scenarios;
+    for (Scenario& scenario : brought)
+        if (scenario.problem->device >= 0 && needs_host(*scenario.problem))
+            scenario.problem = &copies.emplace_back(*scenario.problem, settings).problem();
+    std::vector<Solution> solutions = solve_on_device(brought, settings, control, tuning,
+                                                      available_threads(settings), {"cuda", make, on_host});
+    for (std::size_t k = 0; k < scenarios.size(); ++k) {
+        const bool nothing =
+            solutions[k].status == Status::infeasible || solutions[k].status == Status::unsolved;
+        if (scenarios[k].problem->device >= 0 && (nothing || !solutions[k].allocation.empty()))
+            send_up(*scenarios[k].problem, solutions[k], scenarios[k].output, settings);
+    }
+    return solutions;
+}
+
+// Where a problem lies on a device it is solved there.
+Settings on_its_device(const Problem& problem, Settings settings) {
+    if (problem.device < 0) return settings;
+    const std::string there = "cuda:" + std::to_string(problem.device);
+    if (settings.device == "auto") settings.device = there;
+    if (settings.cuda_ordinal() != problem.device)
+        throw std::invalid_argument("device is " + settings.device + ", but the problem lies on " + there);
+    if (settings.method == "barrier")
+        throw std::invalid_argument("method: barrier runs on the CPU, and the problem lies on " + there);
+    return settings;
 }
 
 }  // namespace
 
-Solution solve(const Problem& problem, const Settings& settings, const WarmStart& warm_start,
-               const Control& control, const Tuning& tuning) {
+Solution solve(const Problem& problem, const Settings& given, const WarmStart& warm_start,
+               const Control& control, const Tuning& tuning, const DeviceOutput& output) {
+    const Settings settings = on_its_device(problem, given);
     settings.validate();
     if (const int ordinal = chosen_device(problem, settings); ordinal >= 0)
         return std::move(
-            solve_on_cuda({{&problem, warm_start}}, settings, control, tuning, ordinal).front());
+            solve_on_cuda({{&problem, warm_start, output}}, settings, control, tuning, ordinal).front());
     return Solve(problem, settings, tuning).run(warm_start, control);
 }
 
-std::vector<Solution> solve_batch(const std::vector<Scenario>& scenarios, const Settings& settings,
+std::vector<Solution> solve_batch(const std::vector<Scenario>& scenarios, const Settings& given,
                                   const Control& control, const Tuning& tuning) {
+    if (scenarios.empty()) return {};
+    const Settings settings = on_its_device(*scenarios.front().problem, given);
     settings.validate();
     if (settings.cuda_ordinal() >= 0)
         return solve_on_cuda(scenarios, settings, control, tuning, settings.cuda_ordinal());

@@ -114,12 +114,11 @@ std::vector<Solution> solve_all(const std::vector<Scenario>& scenarios, double t
                                 const Control& control = {}, std::int64_t most = 3000) {
     Settings settings;
     settings.tol = tol, settings.max_iterations = most;
-    const DeviceMeans means{
-        "grid",
-        [&](std::span<const DeviceScenario> together, Team& team) {
-            return std::make_unique<B>(together, team, Tuning{}, most_bytes);
-        },
-        [](const Scenario&) -> Solution { throw std::logic_error("sent to the host"); }};
+    const DeviceMeans means{"grid",
+                            [&](std::span<const DeviceScenario> together, Team& team) {
+                                return std::make_unique<B>(together, team, Tuning{}, most_bytes);
+                            },
+                            [](const Scenario&) -> Solution { throw std::logic_error("sent to the host"); }};
     return solve_on_device(scenarios, settings, control, Tuning{}, 1, means);
 }
 
@@ -187,7 +186,7 @@ TEST_CASE("grid: a batch has the bits of its scenarios solved alone, in any comp
         fewest = std::min(fewest, static_cast<std::size_t>(alone.iterations));
         most = std::max(most, static_cast<std::size_t>(alone.iterations));
     }
-    CHECK(fewest < most);  // some went on when others were done
+    CHECK(fewest < most);                      // some went on when others were done
     std::size_t bytes = std::size_t{1} << 24;  // as little memory as one scenario needs
     for (;; bytes = bytes * 9 / 10) try {
             solve_all<Host>({scenarios[0]}, 1e-5, bytes);

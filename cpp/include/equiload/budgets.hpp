@@ -1,6 +1,6 @@
 // Hard budgets on the primal side: an allocation that exceeds one by a little is blended with one that has
-// room. Both serve all demand and keep every capacity, hence so does the blend. Where the allocations lie is the
-// caller's business.
+// room. Both serve all demand and keep every capacity, hence so does the blend. Where the allocations lie is
+// the caller's business.
 #pragma once
 
 #include <optional>
@@ -28,8 +28,8 @@ class Budgets {
     double excess(const Totals& totals, const Totals& prices) const;
     bool exceeded(const Totals& totals) const;
 
-    // The share of the allocation with room that a blend needs to exceed no budget; nothing where there is none
-    // with room enough.
+    // The share of the allocation with room that a blend needs to exceed no budget; nothing where there is
+    // none with room enough.
     std::optional<double> share(const Totals& totals) const;
 
     // Is an allocation that exceeds no budget to be the one with room from now on? If it buys more of it, at

@@ -99,8 +99,8 @@ inline constexpr double unreachable_price = 0x1p332;
 
 inline constexpr double large_capacity = 1e300;  // stands for infinity: inf - inf must not arise in a lane
 
-// Where a V works: a block, and its first lane there. Where several horizons follow each other, `first` is the
-// block with which its own begins.
+// Where a V works: a block, and its first lane there. Where several horizons follow each other, `first` is
+// the block with which its own begins.
 struct Place {
     int block, lane, first;
 
