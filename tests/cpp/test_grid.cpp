@@ -241,6 +241,84 @@ TEST_CASE("grid: a warm start is taken, an interrupt and a limit leave a certifi
     CHECK(std::isfinite(limited.gap));
 }
 
+// An answer in memory that is the machine's, poisoned.
+struct Answer {
+    Values allocation, shed, site_load, energy, capacity;
+
+    explicit Answer(const Problem& p)
+        : allocation(p.slots * p.arcs, std::nan("")),
+          shed(p.may_shed() ? p.slots * p.gateways : 0, std::nan("")),
+          site_load(p.slots * p.sites, std::nan("")),
+          energy(site_load),
+          capacity(site_load) {}
+    DeviceOutput output() {
+        return {allocation.data(), shed.empty() ? nullptr : shed.data(), site_load.data(), energy.data(),
+                capacity.data()};
+    }
+};
+
+// A problem of the machine's own memory has the answer of the same problem on the host.
+void answers_there(Problem problem, double tol) {
+    Team team(1);
+    Answer answer(problem);
+    const Solution expected = solve_all<Host>({{&problem, {}}}, tol).front();
+    const Problem here = problem;
+    problem.device = 0;
+    const Solution found = solve_all<Host>({{&problem, {}, answer.output()}}, tol).front();
+    CHECK(found.status == Status::optimal);
+    CHECK(found.allocation.empty());
+    CHECK(answer.allocation == expected.allocation);
+    CHECK(answer.shed == expected.shed);
+    CHECK(distance(answer.site_load, expected.site_load) <= 1e-14);
+    CHECK(distance(answer.energy, expected.prices.energy) <= 1e-14);
+    CHECK(distance(answer.capacity, expected.prices.capacity) <= 1e-12);
+    CHECK(found.prices.equity == expected.prices.equity);
+    const Evaluation checked =
+        evaluate(here, answer.allocation.data(), problem.may_shed() ? answer.shed.data() : nullptr, team);
+    CHECK(found.objective == doctest::Approx(checked.breakdown.total()).epsilon(1e-12));
+    CHECK(found.breakdown.shed == doctest::Approx(checked.breakdown.shed).epsilon(1e-12));
+    for (std::size_t r = 0; r < here.footprints.size(); ++r)
+        CHECK(distance(found.totals[r], checked.totals[r]) <= 1e-12);
+    CHECK(found.lower_bound == doctest::Approx(expected.lower_bound).epsilon(1e-12));
+    CHECK(found.gap <= tol);
+}
+
+TEST_CASE("grid: a problem in the machine's memory is reduced, answered and certified there") {
+    Shape shape;
+    shape.slots = 34;
+    World world = random_world(shape, 51);
+    Problem problem = world.view();
+    answers_there(problem, 1e-5);
+    problem.footprints[1].kind = EquityKind::none;  // reported all the same
+    problem.shed_cost = 30.0;
+    problem.fixed_cost = 1234.5;
+    answers_there(problem, 1e-5);
+    shape.slots = 5, shape.quadratic = true;
+    answers_there(random_world(shape, 52).view(), 1e-6);
+}
+
+TEST_CASE("grid: gateways that are pooled, rows that stand for every slot") {
+    Shape shape;
+    shape.slots = 34;
+    World world = random_world(shape, 53);
+    // Two more gateways with the arcs of the first, one a little dearer throughout.
+    const auto arcs = static_cast<std::size_t>(std::count(world.gateway.begin(), world.gateway.end(), 0));
+    World more = blank(world.slots, world.gateways + 2, world.sites);
+    more.capacity = world.capacity, more.price = world.price, more.burdens = world.burdens;
+    for (std::size_t t = 0; t < world.slots; ++t)
+        for (std::size_t j = 0; j < more.gateways; ++j)
+            more.demand[t * more.gateways + j] =
+                world.demand[t * world.gateways + j % world.gateways] / (j >= 5 || j < 2 ? 2 : 1);
+    for (std::size_t a = 0; a < world.gateway.size(); ++a)
+        more.arc(world.gateway[a], world.site[a], world.energy[a], world.cost[a]);
+    for (std::size_t a = 0; a < arcs; ++a) more.arc(5, world.site[a], world.energy[a], world.cost[a]);
+    for (std::size_t a = 0; a < arcs; ++a) more.arc(6, world.site[a], world.energy[a], world.cost[a] + 2.0);
+    Problem problem = more.view();
+    CHECK(Presolved(problem).problem().gateways == 5);
+    problem.capacity.stride = 0;
+    answers_there(problem, 1e-5);
+}
+
 TEST_CASE("grid: what has no first plan is sent to the host") {
     World world = family(1).front();
     for (double& c : world.capacity) c = 0.01;
