@@ -280,9 +280,9 @@ TEST_CASE("a group repairs as one thread does, to the bit") {
         shape.slots = 6, shape.delays = seed % 2 == 0, shape.gateways = 9, shape.arcs_each = 6;
         World w = random_world(shape, seed);
         Random random(seed);
-        const double scarcity = uniform(random, 0.15, 0.45);
+        const double scarcity = uniform(random, 0.05, 0.3);
         for (std::size_t k = 0; k < w.capacity.size(); ++k)
-            w.capacity[k] = k % w.sites == 0 ? uniform(random, 5.0, 40.0) : w.capacity[k] * scarcity;
+            w.capacity[k] = k % w.sites == 0 ? uniform(random, 5.0, 30.0) : w.capacity[k] * scarcity;
         if (seed % 4 == 0) w.cost.assign(w.cost.size(), 0.0);
         const Problem p = w.view();
         const Values v = seed % 4 < 2 ? Values(p.slots * p.sites, 0.0)  // many paths cost the same

@@ -278,6 +278,7 @@ class RepairWindow {
 
     // What more may go into a cell.
     EQUILOAD_HD double room(int cell, double limit) const {
+        if (exhaustive_) return 0.0;
         if (limit == infinity) return infinity;
         const double aim = slack_ > strict ? limit * (1 + 0.8 * slack_) : limit;
         const double spare = aim - s_.load[cell];
@@ -457,13 +458,14 @@ class RepairWindow {
         return work(first_ + source / m_.gateways, s_.passage[source].arc);
     }
 
-    // The cells that a search reaches from the cell that is over-full by most.
+    // The cells that the work of the cell that is over-full by most can reach: none has room, as a rule.
     EQUILOAD_HD void mark_cut() {
         double own = -infinity;
         int worst = 0;
         for (int c = g_.rank(); c < cells(); c += g_.size())
             if (const double excess = s_.load[c] - capacity(c); excess > own) own = excess, worst = c;
         const double most = g_.most(own);
+        exhaustive_ = true;
         search(foremost(own == most ? worst : cells(), cells()));
         for (int c = g_.rank(); c < cells(); c += g_.size()) s_.reached[c] = s_.reached[c] == search_;
         g_.sync();
@@ -476,6 +478,7 @@ class RepairWindow {
     const double* v_;  // (T, I)
     int first_, last_;
     double slack_ = strict;
+    bool exhaustive_ = false;    // no room ends a search
     int search_ = 0;             // the number of the present search
     double nearest_ = infinity;  // distance of the nearest cell with room that it has seen,
     int end_ = -1;               // and that cell
