@@ -69,12 +69,15 @@ class Problem(Frozen):
     immutable from then on.  Arrays may be anything that ``numpy.asarray`` or DLPack reads; writable
     ones are copied.
 
-    Arrays on a device (CuPy, PyTorch, JAX, or anything there with DLPack or the CUDA array
-    interface) are copied to the host once, here, because the repair and the certificate run there:
-    the attributes of a problem are NumPy arrays whatever it was made from.  If any array but those
-    of the network and of a budget lies on a device, all that do must lie on the same one, and the
-    arrays of a `Solution` are of that library on that device.  Without any they are NumPy arrays,
-    which ``torch.from_numpy`` takes without a copy.
+    Demand, capacity, price, footprints, quadratic cost and idle power stay on a CUDA device if they
+    lie there (CuPy, PyTorch, JAX with CuPy, or anything with DLPack or the CUDA array interface):
+    they are checked there, and what could still be written to is copied within the device.  `solve`
+    then works on that device, and the arrays of its `Solution` are of the same library there.  If
+    any array but those of the network and of a budget lies on a device, all that do must lie on the
+    same one; tables given on the host go up once, for the first solve there.  The attributes of a
+    problem are NumPy arrays whatever it was made from: a table comes down once, when its attribute
+    is first read, or when a solve on the host needs it.  JAX arrays without CuPy, and arrays on
+    devices of other kinds, are copied to the host here.
 
     Parameters
     ----------
@@ -113,6 +116,7 @@ class Problem(Frozen):
     ----------
     demand, capacity, price, quadratic : ndarray of float64
         The data, read-only; `price` is always (T, I), `capacity` and `quadratic` (I,) or (T, I).
+        What lies on a device is copied to the host when it is first read.
     footprints, regions, history, sensitivity, region_names : mapping of str
         Per footprint, defaults filled in.
     carried : mapping of str to ndarray of float64, shape (G,)
@@ -173,18 +177,12 @@ class Problem(Frozen):
         slot_times: ArrayLike | None = None,
     ) -> None:
         given: dict[str, Any] = {"demand": demand, "capacity": capacity, "price": price}
-        given |= {
-            "network": network,
-            "quadratic": quadratic,
-            "shed_cost": shed_cost,
-            "idle_power": idle_power,
-        }
-        given |= {"footprints": footprints, "equity": equity, "regions": regions}
-        given |= {"history": history, "sensitivity": sensitivity, "site_names": site_names}
-        given |= {"gateway_names": gateway_names, "slot_times": slot_times}
-        anywhere = ("network", "equity", "shed_cost", "site_names", "gateway_names", "slot_times")
-        tables = {field: value for field, value in given.items() if field not in anywhere}
-        self._fill(given, shared_device(devices_of(tables)))
+        given |= {"quadratic": quadratic, "idle_power": idle_power, "footprints": footprints}
+        given |= {"regions": regions, "history": history, "sensitivity": sensitivity}
+        device = shared_device(devices_of(given))
+        given |= {"equity": equity, "network": network, "shed_cost": shed_cost}
+        given |= {"site_names": site_names, "gateway_names": gateway_names}
+        self._fill(given | {"slot_times": slot_times}, device)
 
     def _fill(self, given: Mapping[str, Any], device: Device | None) -> None:
         """Read and check the arguments of the constructor; those on the device stay there."""
@@ -197,22 +195,19 @@ class Problem(Frozen):
         slot, gateway, site = _axes(demand.shape, price.shape, *names)
         fill["site_names"], fill["gateway_names"] = site.labels, gateway.labels
         fill["slot_times"] = slot.labels
-        network = given["network"]
-        complete = network is None
-        fill["network"] = Network.complete(gateway.size, site.size) if complete else network
+        fill["network"] = given["network"]
+        if self.network is None:
+            fill["network"] = Network.complete(gateway.size, site.size)
 
+        tables = {name: given[name] for name in ("capacity", "quadratic", "idle_power")}
         fill["_tables"] = {
             "demand": fitted("demand", demand, slot, gateway),
-            "capacity": _by_site("capacity", given["capacity"], worker, slot, site),
             "price": _over_slots("price", price, slot, site),
-            "quadratic": _by_site("quadratic", given["quadratic"], worker, slot, site),
-        }
+        } | {name: _by_site(name, value, worker, slot, site) for name, value in tables.items()}
         fill["shed_cost"] = None
         if given["shed_cost"] is not None:
             rule = "it must be finite and not negative"
             fill["shed_cost"] = read_number("shed_cost", given["shed_cost"], rule, 0.0)
-        table = _by_site("idle_power", given["idle_power"], worker, slot, site)
-        fill["_tables"]["idle_power"] = table
         _check_tables(self, slot, gateway, site)
 
         burdens = _named("footprints", given["footprints"], None)
@@ -303,7 +298,8 @@ class Problem(Frozen):
     def replace(self, **changes: Any) -> Problem:
         """Return a new problem with some arguments of the constructor changed.
 
-        It has the device of this one, wherever the changes come from.
+        It has the device of this one, wherever the changes come from, and shares with it the tables
+        that do not change.
 
         Parameters
         ----------
@@ -483,7 +479,7 @@ def _times(times: ArrayLike | None, count: int) -> AnyArray | None:
 def _by_site(
     field: str, value: object, worker: Worker | None, slot: Axis, site: Axis
 ) -> Table | None:
-    """Read a number, (I,) or (T, I); None where there is nothing."""
+    """Read one number, (I,) or (T, I); all but a capacity may be missing."""
     if value is None and field != "capacity":
         return None
     return fitted(field, read(field, value, worker), slot, site, static=True, scalar=True)

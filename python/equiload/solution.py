@@ -104,10 +104,12 @@ class Solution:
     """The answer to a problem, with its certificate.
 
     Arrays are NumPy arrays, unless the problem was made from arrays on a device.  Then they are
-    arrays of the same library on the same device: the answer is made on the host, where the repair
-    and the certificate run, and each of `allocation`, `shed`, `site_load`, `footprints`, `prices`
-    and `infeasibility` is copied to the device once, when it is first read.  `on_host` gives the
-    same answer in NumPy arrays, without a copy.  (JAX keeps 64 bits only with ``jax_enable_x64``.)
+    arrays of the same library on the same device.  A solve on that device writes `allocation`,
+    `shed`, `site_load` and the prices of energy and capacity there; what is made on the host (the
+    totals and prices of regions, a proof of infeasibility, everything after a solve elsewhere) is
+    copied to the device when it is first read, and kept.  `on_host` gives the same answer in NumPy
+    arrays: it copies down once what lies on the device, and nothing else.  (JAX keeps 64 bits only
+    with ``jax_enable_x64``.)
 
     Attributes
     ----------
@@ -166,7 +168,10 @@ class Solution:
     infeasibility: Infeasibility | None
 
     def on_host(self) -> Solution:
-        """Return this solution in NumPy arrays: itself, unless its arrays live on a device."""
+        """Return this solution in NumPy arrays: itself, unless its arrays live on a device.
+
+        What lies there is copied down on the first call.
+        """
         return self
 
     def dense_allocation(self) -> FloatArray:

@@ -56,7 +56,11 @@ def solve(
         The gap to reach, relative to the objective; above 0 and below 1.
     device : str
         "cpu", "cuda" or "cuda:1" (which of several), "reference" (serial and slow, for tests), or
-        "auto": the CPU, or for large first-order solves a CUDA device if there is one.
+        "auto": the CPU, or for large first-order solves a CUDA device if there is one. A problem
+        whose arrays lie on a CUDA device is solved on it under "auto" and "cuda", by the
+        first-order method and in the stream that their library works in; nothing but scalars and
+        what belongs to a region crosses the bus. Where this build finds no such device, or the
+        method is "barrier", "auto" copies the problem to the host.
     method : str
         "barrier" (structured interior point: fastest where no arc is delayed), "first-order"
         (any problem, any size, gains from warm starts), or "auto": barrier where it applies (no
@@ -75,7 +79,8 @@ def solve(
         Iterations after which to stop with the best answer so far.
     warm_start : Solution, optional
         The solution of a problem with the same network and regions, to start from; demand, prices,
-        weights and, with `shift`, the horizon may differ.
+        weights and, with `shift`, the horizon may differ. One on a device, and the prices and
+        footprints of both problems, come down for it.
     shift : int
         Slot t starts from slot ``t + shift`` of `warm_start`, as a rolling horizon does. Slots
         beyond its end start from those one or more whole shifts earlier; at least 0.
@@ -92,7 +97,7 @@ def solve(
     Solution
         The best allocation found, its prices and its certificate. An outcome (infeasible, stopped
         early, Ctrl-C) is its status, never an exception. Its arrays live where those of the problem
-        came from, whatever device solved it.
+        do, whatever device solved it.
 
     Raises
     ------
