@@ -10,7 +10,7 @@ import numpy as np
 
 from . import _core as core
 from ._arrays import Axis, FloatArray, frozen, read_floats, reading, require, require_shape
-from ._devices import Device, Worker, device_of
+from ._devices import Worker, device_of
 
 
 class Table:
@@ -132,18 +132,12 @@ def lent(worker: Worker, array: Any) -> core.DeviceArray:
 class Output:
     """Arrays of a device's memory that the core writes an answer to; zeros where it has none."""
 
-    def __init__(
-        self, device: Device, worker: Worker, shapes: Mapping[str, tuple[int, int]]
-    ) -> None:
-        self._device, self._worker = device, worker
-        self._arrays = {name: worker.zeros(shape) for name, shape in shapes.items()}
+    def __init__(self, worker: Worker, shapes: Mapping[str, tuple[int, int]]) -> None:
+        self.arrays = {name: worker.zeros(shape) for name, shape in shapes.items()}
+        self._worker = worker
 
     def core(self) -> core.DeviceOutput:
         """Lend the arrays to the core."""
         return core.DeviceOutput(
-            **{name: lent(self._worker, array) for name, array in self._arrays.items()}
+            **{name: lent(self._worker, array) for name, array in self.arrays.items()}
         )
-
-    def arrays(self) -> dict[str, Any]:
-        """Return the arrays, of the library that the problem came from."""
-        return {name: self._device.adopt(array) for name, array in self._arrays.items()}

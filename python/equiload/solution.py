@@ -314,7 +314,7 @@ class Solution:
     ) -> Solution:
         large = {name: getattr(result, name) for name in _LARGE}
         if output is not None:
-            large |= output.arrays()
+            large |= output.arrays
         costs = [getattr(result, f"{name}_cost") for name in (*COSTS[:-1], "fixed")]
         equity_costs = dict(zip(problem.footprints, result.equity_costs, strict=True))
         equity_prices = dict(zip(problem.footprints, result.equity_prices, strict=True))
@@ -484,11 +484,14 @@ class _DeviceSolution(Solution):
     def _as_made(self) -> Solution:
         return self._made
 
-    def _up(self, array: Any) -> Any:
-        return self._device.up(array) if isinstance(array, np.ndarray) else array
+    def _up(self, value: Any) -> Any:
+        if isinstance(value, np.ndarray):
+            return self._device.up(value)
+        return value if device_of("", value) is None else self._device.adopt(value)
 
-    def _down(self, array: Any) -> Any:
-        return array if device_of("array", array) is None else self._device.down(array)
+    def _down(self, value: Any) -> Any:
+        there = device_of("", value)
+        return value if there is None else there.down(value)
 
 
 def _copied(value: Any, copy: Callable[[Any], Any]) -> Any:

@@ -198,14 +198,14 @@ def _follow(settings: _core.Settings, problems: Sequence[Problem]) -> Worker | N
 
 def _output(problem: Problem, worker: Worker | None) -> Output | None:
     """Make room for an answer on the device that works; None where the host keeps it."""
-    if worker is None or problem._device is None:
+    if worker is None:
         return None
     slots, cells = problem.slots, (problem.slots, problem.sites)
     shapes = {"allocation": (slots, problem.arcs), "site_load": cells}
     shapes |= {"energy_prices": cells, "capacity_prices": cells}
     if problem.shed_cost is not None:
         shapes["shed"] = (slots, problem.gateways)
-    return Output(problem._device, worker, shapes)
+    return Output(worker, shapes)
 
 
 def _choice(name: str, value: str, choices: tuple[str, ...]) -> str:

@@ -583,8 +583,9 @@ def test_a_library_without_any_protocol_is_named(arguments):
 
 
 @pytest.mark.cuda
+@pytest.mark.parametrize("device", ["cpu", "auto"])
 @pytest.mark.parametrize("name", ["cupy", "torch", "jax"])
-def test_real_devices(problem, solution, name):
+def test_real_devices(problem, solution, name, device):
     library = pytest.importorskip(name, reason=f"{name} is not installed")
     if not (el.build_info()["cuda"] or {}).get("devices"):
         pytest.skip("build_info() lists no CUDA device")
@@ -594,7 +595,7 @@ def test_real_devices(problem, solution, name):
         "jax": lambda values: library.device_put(values, library.devices("cuda")[0]),
     }[name]
     arguments = {key: make(getattr(problem, key)) for key in ("demand", "price")}
-    found = el.solve(problem.replace(**arguments), device="cpu")
+    found = el.solve(problem.replace(**arguments), device=device)
     assert type(found.allocation) is type(make(problem.price))
     assert int(found.allocation.__dlpack_device__()[0]) == 2
     assert found.objective == pytest.approx(solution.objective, rel=1e-5)
