@@ -43,6 +43,69 @@ __global__ void run_with_columns(long count, Functor functor, Lane* columns) {
     for (long n = thread; n < count; n += threads) functor(n, Scratch{columns + thread, threads});
 }
 
+// A block as a group. Its reductions have one order, that of the threads, so that all of them, and every
+// device, get the same bits.
+class BlockGroup {
+ public:
+    static constexpr int warp = 32;
+
+    // `of_warps`: shared memory for a number of each warp.
+    __device__ explicit BlockGroup(double* of_warps) : of_warps_(of_warps) {}
+    __device__ int rank() const { return static_cast<int>(threadIdx.x); }
+    __device__ int size() const { return static_cast<int>(blockDim.x); }
+    __device__ void sync() const {
+        if (size() == warp)
+            __syncwarp();
+        else
+            __syncthreads();
+    }
+    __device__ double sum(double own) const { return reduce<Sum>(own); }
+    __device__ double least(double own) const { return reduce<Least>(own); }
+    __device__ double most(double own) const { return reduce<Most>(own); }
+
+ private:
+    struct Sum {
+        __device__ static double join(double a, double b) { return a + b; }
+    };
+    struct Least {
+        __device__ static double join(double a, double b) { return b < a ? b : a; }
+    };
+    struct Most {
+        __device__ static double join(double a, double b) { return a < b ? b : a; }
+    };
+
+    template <class By>
+    __device__ double reduce(double own) const {
+        for (int step = 1; step < warp; step *= 2) {
+            const double other = __shfl_xor_sync(0xffffffffu, own, step);
+            own = rank() & step ? By::join(other, own) : By::join(own, other);
+        }
+        if (size() > warp) {
+            if (rank() % warp == 0) of_warps_[rank() / warp] = own;
+            sync();
+            own = of_warps_[0];
+            for (int w = 1; w < size() / warp; ++w) own = By::join(own, of_warps_[w]);
+        }
+        sync();  // before the next one writes; and what was written before is seen, as after any sync
+        return own;
+    }
+
+    double* of_warps_;
+};
+
+// An item a block, `blockIdx.x` its place. No block has more than `most` threads: the compiler must leave
+// each so many registers that the block can be launched, on whatever device, as the number of threads decides
+// how sums are rounded.
+template <int most, class Functor>
+__global__ void __launch_bounds__(most) run_groups(long count, Functor functor) {
+    extern __shared__ double shared_scratch[];
+    const BlockGroup group(shared_scratch);
+    for (long n = blockIdx.x; n < count; n += gridDim.x) {
+        functor(n, group, static_cast<int>(blockIdx.x));
+        group.sync();
+    }
+}
+
 // Makes a device current for a scope: the caller's thread may have another one.
 class CurrentDevice {
  public:
@@ -184,10 +247,14 @@ class CudaMachine {
     void download(Number* to, const Number* from, std::size_t count) {
         copy(to, from, count * sizeof(Number), cudaMemcpyDeviceToHost, "copying from the device");
     }
+    template <class Number>
+    void copy(Number* to, const Number* from, std::size_t count) {
+        copy(to, from, count * sizeof(Number), cudaMemcpyDeviceToDevice, "copying on the device");
+    }
 
     template <class Functor>
     void for_each(long count, Functor functor) {
-        launch(run_items<Functor>, count, 256, 0, functor);
+        launch(run_items<Functor>, blocks(count, 256), 256, 0, count, functor);
     }
 
     template <class Functor>
@@ -195,12 +262,25 @@ class CudaMachine {
         const int threads = threads_with_shared(numbers);
         if (threads > 0) {
             const std::size_t bytes = sizeof(Lane) * static_cast<std::size_t>(numbers * threads);
-            launch(run_with_shared<Functor>, count, threads, bytes, functor);
+            launch(run_with_shared<Functor>, blocks(count, threads), threads, bytes, count, functor);
             return;
         }
-        const long most = static_cast<long>(column_count());
-        launch(run_with_columns<Functor>, count, column_threads, 0, functor, columns_, most);
+        const long columns = std::min(count, static_cast<long>(column_count()));
+        launch(run_with_columns<Functor>, blocks(columns, column_threads), column_threads, 0, count, functor,
+               columns_);
     }
+
+    // Up to 256 threads, each may have all the registers that there are for a thread.
+    template <class Functor>
+    void for_each_group(long count, int members, Functor functor) {
+        constexpr int few = 256, most = 1024;
+        const int warps = (members + BlockGroup::warp - 1) / BlockGroup::warp;
+        const int threads = std::clamp(warps * BlockGroup::warp, BlockGroup::warp, most);
+        const std::size_t bytes = sizeof(double) * static_cast<std::size_t>(threads / BlockGroup::warp);
+        launch(threads <= few ? run_groups<few, Functor> : run_groups<most, Functor>,
+               std::min<long>(count, places()), threads, bytes, count, functor);
+    }
+    int places() const { return processors_ * 32; }  // as many blocks as a multiprocessor takes at most
 
     // Captured in a stream of its own: the caller's may be one that cannot capture.
     template <class Body>
@@ -254,28 +334,20 @@ class CudaMachine {
         check(cudaMemcpyAsync(to, from, bytes, kind, stream_), what);
     }
 
-    // At most `most` threads in all, where the kernel lets them take turns.
-    template <class Functor, class... More>
-    void launch(void (*kernel)(long, Functor, More...), long count, int threads, std::size_t shared,
-                const Functor& functor, More... more) {
-        launch_at_most(kernel, count, count, threads, shared, functor, more...);
-    }
-    template <class Functor>
-    void launch(void (*kernel)(long, Functor, Lane*), long count, int threads, std::size_t shared,
-                const Functor& functor, Lane* columns, long most) {
-        launch_at_most(kernel, count, std::min(count, most), threads, shared, functor, columns);
-    }
-    template <class Functor, class... More>
-    void launch_at_most(void (*kernel)(long, Functor, More...), long count, long items, int threads,
-                        std::size_t shared, const Functor& functor, More... more) {
-        if (count == 0) return;
+    static long blocks(long items, int threads) { return (items + threads - 1) / threads; }
+
+    template <class... Parameters>
+    void launch(void (*kernel)(Parameters...), long blocks, int threads, std::size_t shared,
+                const std::type_identity_t<Parameters>&... arguments) {
+        static_assert((sizeof(Parameters) + ... + 0) <= 4000, "what a launch can hand to every device");
+        if (blocks == 0) return;
         const CurrentDevice device(ordinal_);
         cudaLaunchConfig_t config{};
-        config.gridDim = dim3(static_cast<unsigned>((items + threads - 1) / threads));
+        config.gridDim = dim3(static_cast<unsigned>(blocks));
         config.blockDim = dim3(static_cast<unsigned>(threads));
         config.dynamicSmemBytes = shared;
         config.stream = stream_;
-        check(cudaLaunchKernelEx(&config, kernel, count, Functor(functor), more...), "launching a kernel");
+        check(cudaLaunchKernelEx(&config, kernel, Parameters(arguments)...), "launching a kernel");
     }
 
     int ordinal_, processors_ = 0;

@@ -1,7 +1,8 @@
 // What the grid back end asks of a machine that runs many threads at a time.
 //
 // Work is a launch of `count` items, functor(n) for n = 0 .. count-1, in any order and at the same time: no
-// item may read what another writes. Launches, uploads and downloads run one after the other, but later than
+// item may read what another writes. Or an item is the work of a group of threads (equiload/group.hpp), where
+// it has many steps that each need those before. Launches and copies run one after the other, but later than
 // they are called: what they touch on the host must stay as it is until `synchronise`.
 #pragma once
 
@@ -9,6 +10,7 @@
 #include <cstddef>
 #include <string>
 
+#include "equiload/group.hpp"
 #include "equiload/pack.hpp"
 
 namespace equiload {
@@ -26,6 +28,8 @@ struct Launch {
     void operator()() const {}
     EQUILOAD_HD void operator()(long) const {}
     EQUILOAD_HD void operator()(long, Scratch) const {}
+    template <Group G>
+    EQUILOAD_HD void operator()(long, const G&, int) const {}
 };
 
 template <class M>
@@ -47,9 +51,16 @@ concept Machine =
         m.upload(there, from, count);
         m.upload(indices_there, indices, count);
         m.download(here, from, count);
+        m.copy(there, from, count);  // both on the machine
 
         m.for_each(long{}, launch);         // functor(n)
         m.for_each(long{}, int{}, launch);  // functor(n, scratch), each item with so many numbers of scratch
+        // functor(n, group, place): a group does an item together, with about so many members (at most 1024;
+        // a machine may take fewer or more). `place` < places() numbers the groups at work at the same time,
+        // so that each has scratch of its own, in which it finds what the item before has left; a place does
+        // its items one after the other. Which items those are may not matter to what they compute.
+        m.for_each_group(long{}, int{}, launch);
+        { m.places() } -> std::same_as<int>;
 
         // All that body() calls, to be run as often as wanted with the arguments that it had.
         { m.record(launch) } -> std::same_as<typename M::Sequence>;

@@ -2,12 +2,16 @@
 // back whatever fails. The kernels themselves are those of test_grid.cpp.
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <cstring>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "course.hpp"
 #include "cuda_machine.cuh"
 #include "grid_backend.hpp"
+#include "group_work.hpp"
 
 namespace equiload::test {
 namespace {
@@ -48,6 +52,82 @@ TEST_CASE("cuda machine: delays, and no footprints") {
         shape.slots = 40, shape.delays = true, shape.footprints = footprints;
         Setting setting(random_world(shape, 5));
         agrees(setting, 17);
+    }
+}
+
+// What each member found, [n][member][result], for values that have no short sum.
+std::vector<double> reductions(int processors, long count, int members, int most_members) {
+    constexpr int length = 700;
+    const Runtime runtime;
+    runtime->processors = processors;
+    CudaMachine machine(0, 0);
+    machine.reserve(std::size_t{1} << 26, 0);
+    const auto n = static_cast<std::size_t>(count), most = static_cast<std::size_t>(most_members);
+    auto values = machine.make<double>(n * length), seen = machine.make<double>(n * most),
+         found = machine.make<double>(n * most * Reduce::results),
+         copied = machine.make<double>(found.size());
+    std::vector<double> data(values.size()), result(found.size());
+    for (std::size_t k = 0; k < data.size(); ++k) data[k] = 1.0 / static_cast<double>(k + 1);
+    machine.upload(values.data(), data.data(), data.size());
+    machine.for_each_group(count, members,
+                           Reduce{length, most_members, values.data(), seen.data(), found.data()});
+    machine.copy(copied.data(), found.data(), found.size());
+    machine.download(result.data(), copied.data(), result.size());
+    machine.synchronise();
+    for (std::size_t item = 0; item < n; ++item) {
+        const double* const first = result.data() + item * most * Reduce::results;
+        const double* const mine = data.data() + item * length;
+        double sum = 0;
+        for (int k = 0; k < length; ++k) sum += mine[k];
+        CHECK(first[0] == doctest::Approx(sum).epsilon(1e-14));
+        CHECK(first[1] == mine[length - 1]);
+        CHECK(first[2] == mine[0]);
+        CHECK(first[3] == most_members);
+        CHECK(first[4] == most_members);  // a reduction is a meeting
+        for (std::size_t member = 1; member < most; ++member)
+            CHECK(std::memcmp(first, first + member * Reduce::results, sizeof(double[Reduce::results])) == 0);
+    }
+    return result;
+}
+
+TEST_CASE("cuda machine: groups from a warp to the largest block") {
+    for (int members : {0, 1, 32, 33, 64, 96, 256, 257, 1024, 5000}) {
+        CAPTURE(members);
+        const int rounded = std::clamp((members + 31) / 32 * 32, 32, 1024);
+        const std::vector<double> found = reductions(1, 3, members, rounded);
+        CHECK(found == reductions(3, 3, members, rounded));
+    }
+}
+
+TEST_CASE("cuda machine: more items than places, and scratch of every place") {
+    constexpr int length = 70;
+    for (long count : {0, 1, 63, 64, 65, 200}) {
+        CAPTURE(count);
+        const Runtime runtime;
+        runtime->processors = 2;
+        CudaMachine machine(0, 0);
+        CHECK(machine.places() == 64);
+        machine.reserve(1 << 20, 0);
+        auto scratch = machine.make<double>(64 * length);
+        auto reversed = machine.make<double>(static_cast<std::size_t>(count * length));
+        std::vector<double> found(reversed.size());
+        machine.for_each_group(count, 64, Reverse{length, scratch.data(), reversed.data()});
+        machine.download(found.data(), reversed.data(), found.size());
+        machine.synchronise();
+        bool right = true;
+        for (std::size_t k = 0; k < found.size(); ++k)
+            right = right && found[k] == static_cast<double>(k / length + length - 1 - k % length);
+        CHECK(right);
+    }
+}
+
+TEST_CASE("cuda machine: blocks whose threads part are found by the stand-in") {
+    const Runtime runtime;
+    CudaMachine machine(0, 0);
+    for (int members : {32, 64}) {
+        machine.for_each_group(2, members, Part{});
+        CHECK_THROWS_WITH_AS(machine.synchronise(), doctest::Contains("members of a group parted"),
+                             std::logic_error);
     }
 }
 

@@ -1,5 +1,6 @@
 // As much of the CUDA runtime as cuda_machine.cuh uses, on the host: streams put off their work until they
-// are waited for, kernels run thread by thread, any call can be made to fail, and what is alive is counted.
+// are waited for, kernels run block by block, their threads one after the other or, where they wait for each
+// other, as fibers; any call can be made to fail, and what is alive is counted.
 #pragma once
 
 #include <cstddef>
@@ -12,11 +13,15 @@
 #include <string>
 #include <vector>
 
+#include "../fibers.hpp"
+
 #define __global__
-#define __shared__
+#define __device__
+#define __launch_bounds__(threads)
+#define __shared__ __thread  // blocks follow each other
 
 enum cudaError_t { cudaSuccess, cudaErrorMemoryAllocation, cudaErrorUnknown };
-enum cudaMemcpyKind { cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost };
+enum cudaMemcpyKind { cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost, cudaMemcpyDeviceToDevice };
 enum cudaDeviceAttr { cudaDevAttrMultiProcessorCount };
 enum cudaStreamCaptureMode { cudaStreamCaptureModeThreadLocal };
 inline constexpr unsigned cudaStreamNonBlocking = 1;
@@ -62,11 +67,75 @@ using cudaGraphExec_t = fake_cuda_exec*;
 struct dim3 {
     unsigned x = 1;
 };
-inline dim3 blockIdx, threadIdx, blockDim, gridDim;
+inline thread_local dim3 blockIdx, threadIdx, blockDim, gridDim;
 
 namespace equiload {
-inline double shared_scratch[48 * 1024 / sizeof(double)];  // a block's shared memory
+inline __thread double shared_scratch[48 * 1024 / sizeof(double)];  // a block's shared memory
 }
+
+// ------------------------------------------------------------------ threads that meet
+
+namespace fake_cuda {
+
+using equiload::test::Fibers;
+using equiload::test::Meeting;
+using equiload::test::Where;
+
+inline constexpr unsigned warp = 32, most_threads = 1024;
+
+// Where the threads of a block meet, and what they show each other, in rounds by turns.
+struct Block {
+    explicit Block(unsigned threads)
+        : all(static_cast<int>(threads)), warps(threads / warp, Meeting(static_cast<int>(warp))) {
+        if (threads % warp > 0) warps.emplace_back(static_cast<int>(threads % warp));
+    }
+    Meeting all;
+    std::vector<Meeting> warps;
+    double shown[2][most_threads];
+};
+inline thread_local Block* block = nullptr;
+
+inline Meeting& own_warp() { return block->warps[threadIdx.x / warp]; }
+
+inline void wait(Meeting& meeting, const Where& where) {
+    const dim3 self = threadIdx;
+    meeting.wait(where);
+    threadIdx = self;
+}
+
+// kernel() by all threads of all blocks.
+template <class Kernel>
+void run(dim3 grid, dim3 threads, const Kernel& kernel) {
+    static thread_local Fibers fibers;
+    gridDim = grid, blockDim = threads;
+    for (unsigned b = 0; b < grid.x; ++b) {
+        Block here(threads.x);
+        block = &here, blockIdx.x = b;
+        fibers.run(static_cast<int>(threads.x), [&](int thread) {
+            threadIdx.x = static_cast<unsigned>(thread);
+            kernel();
+        });
+    }
+}
+
+}  // namespace fake_cuda
+
+inline void __syncthreads(fake_cuda::Where where = fake_cuda::Where::current()) {
+    fake_cuda::wait(fake_cuda::block->all, where);
+}
+inline void __syncwarp(fake_cuda::Where where = fake_cuda::Where::current()) {
+    fake_cuda::wait(fake_cuda::own_warp(), where);
+}
+inline double __shfl_xor_sync(unsigned threads, double value, int distance,
+                              fake_cuda::Where where = fake_cuda::Where::current()) {
+    if (threads != 0xffffffffu) throw std::logic_error("a part of a warp");
+    double* const shown = fake_cuda::block->shown[fake_cuda::own_warp().round() % 2];
+    shown[threadIdx.x] = value;
+    fake_cuda::wait(fake_cuda::own_warp(), where);
+    return shown[threadIdx.x ^ static_cast<unsigned>(distance)];
+}
+
+// ------------------------------------------------------------------ the runtime
 
 struct cudaLaunchConfig_t {
     dim3 gridDim, blockDim;
@@ -159,14 +228,10 @@ cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(
                                Arguments... arguments) {
     FAKE_CUDA_CALL;
     const dim3 grid = config->gridDim, block = config->blockDim;
-    if (grid.x == 0 || block.x == 0 || block.x > 1024 ||
+    if (grid.x == 0 || block.x == 0 || block.x > fake_cuda::most_threads ||
         config->dynamicSmemBytes > sizeof(equiload::shared_scratch))
         return cudaErrorUnknown;
-    config->stream->works.push_back([=] {
-        gridDim = grid, blockDim = block;
-        for (blockIdx.x = 0; blockIdx.x < grid.x; ++blockIdx.x)
-            for (threadIdx.x = block.x; threadIdx.x-- > 0;) kernel(arguments...);
-    });
+    config->stream->works.push_back([=] { fake_cuda::run(grid, block, [&] { kernel(arguments...); }); });
     return cudaSuccess;
 }
 
