@@ -49,10 +49,9 @@ class Table:
 
     def all(self, good: Callable[[Any, Any], Any]) -> bool:
         """Say whether all of ``good(values, library)`` holds, wherever the values lie."""
-        if self._here is not None:
-            return bool(good(self._here, np).all())
-        worker, rows = next(iter(self._there.items()))
-        return worker.all(good, rows)
+        for worker, rows in self._there.items():
+            return worker.all(good, rows)
+        return bool(good(self.host, np).all())
 
     def over_slots(self, slots: int) -> Table:
         """Return a table in which one row stands for every slot."""
