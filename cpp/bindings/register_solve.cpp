@@ -83,9 +83,7 @@ std::optional<DeviceOutput> output_for(const Problem& problem, const BoundOutput
     if ((problem.device >= 0) != (output != nullptr))
         throw std::invalid_argument("a problem on a device needs an output there, and no other takes one");
     if (!output) return std::nullopt;
-    const DeviceOutput to = output->view(problem);
-    throw std::invalid_argument("device: this build cannot read a problem from a device's memory");
-    return to;
+    return output->view(problem);
 }
 
 BoundResult run(const BoundProblem& problem, const Settings& settings, const py::object& warm_start,
@@ -96,7 +94,8 @@ BoundResult run(const BoundProblem& problem, const Settings& settings, const py:
     Solution solution;
     {
         const py::gil_scoped_release release;
-        solution = solve(problem.view, settings, start, {watching(callback), interrupted}, tuning);
+        solution = solve(problem.view, settings, start, {watching(callback), interrupted}, tuning,
+                         to.value_or(DeviceOutput{}));
     }
     return bind_result(std::move(solution), problem.view, to.has_value());
 }
@@ -110,7 +109,8 @@ std::vector<BoundResult> run_batch(const std::vector<const BoundProblem*>& probl
     for (std::size_t k = 0; k < problems.size(); ++k) {
         const Problem& problem = problems[k]->view;
         to.push_back(output_for(problem, outputs.empty() ? nullptr : outputs.at(k)));
-        scenarios.push_back({&problem, warm_start_from(warm_starts.at(k), problem, keep)});
+        scenarios.push_back({&problem, warm_start_from(warm_starts.at(k), problem, keep),
+                             to.back().value_or(DeviceOutput{})});
     }
     std::vector<Solution> solutions;
     {
