@@ -21,7 +21,7 @@ using Device = GridBackend<CudaMachine, Stored>;
 
 // A fresh runtime; at the end nothing may be left of what was made.
 struct Runtime {
-    Runtime() { fake_cuda::state = {}; }
+    Runtime() { fake_cuda::state = {}, fake_cuda::current_device = 0; }
     ~Runtime() { CHECK(fake_cuda::state.empty()); }
     fake_cuda::State* operator->() const { return &fake_cuda::state; }
 };
@@ -172,10 +172,10 @@ TEST_CASE("cuda machine: what is missing when memory is short") {
 TEST_CASE("cuda machine: the caller's device and stream") {
     Setting setting(random_world({}, 2));
     const Runtime runtime;
-    runtime->current_device = 3;
+    fake_cuda::current_device = 3;
     fake_cuda::Stream callers;
     play_a_little(setting, 1, reinterpret_cast<std::uintptr_t>(&callers));
-    CHECK(runtime->current_device == 3);
+    CHECK(fake_cuda::current_device == 3);
     CHECK(callers.works.empty());
 }
 
