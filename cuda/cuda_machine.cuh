@@ -43,11 +43,16 @@ __global__ void run_with_columns(long count, Functor functor, Lane* columns) {
     for (long n = thread; n < count; n += threads) functor(n, Scratch{columns + thread, threads});
 }
 
+// Threads of a warp. The stand-in for the runtime, which runs each thread as a fiber, may be given fewer.
+#ifndef EQUILOAD_WARP
+#define EQUILOAD_WARP 32
+#endif
+
 // A block as a group. Its reductions have one order, that of the threads, so that all of them, and every
 // device, get the same bits.
 class BlockGroup {
  public:
-    static constexpr int warp = 32;
+    static constexpr int warp = EQUILOAD_WARP;
 
     // `of_warps`: shared memory for a number of each warp.
     __device__ explicit BlockGroup(double* of_warps) : of_warps_(of_warps) {}
@@ -152,14 +157,14 @@ class CudaMachine {
  public:
     static constexpr std::size_t enough_items = std::size_t{1} << 18;  // to fill a large device
     static constexpr std::size_t alignment = 256;
+    static constexpr int few_members = BlockGroup::warp, many_members = 8 * BlockGroup::warp;
 
     // `stream`: a cudaStream_t of the caller's to work in, or 0.
     CudaMachine(int ordinal, std::uintptr_t stream) : ordinal_(ordinal) {
         const CurrentDevice device(ordinal_);
-        cudaStream_t own = nullptr;
-        check(cudaStreamCreateWithFlags(&own, cudaStreamNonBlocking), "creating a stream");
-        own_stream_.reset(own);
-        stream_ = stream ? reinterpret_cast<cudaStream_t>(stream) : own;
+        recording_.reset(new_stream());
+        if (!stream) own_.reset(new_stream());
+        stream_ = stream ? reinterpret_cast<cudaStream_t>(stream) : own_.get();
         check(cudaDeviceGetAttribute(&processors_, cudaDevAttrMultiProcessorCount, ordinal_),
               "asking for the multiprocessors");
     }
@@ -273,33 +278,33 @@ class CudaMachine {
     // Up to 256 threads, each may have all the registers that there are for a thread.
     template <class Functor>
     void for_each_group(long count, int members, Functor functor) {
-        constexpr int few = 256, most = 1024;
         const int warps = (members + BlockGroup::warp - 1) / BlockGroup::warp;
-        const int threads = std::clamp(warps * BlockGroup::warp, BlockGroup::warp, most);
+        const int threads = std::clamp(warps * BlockGroup::warp, BlockGroup::warp, many_members);
         const std::size_t bytes = sizeof(double) * static_cast<std::size_t>(threads / BlockGroup::warp);
-        launch(threads <= few ? run_groups<few, Functor> : run_groups<most, Functor>,
-               std::min<long>(count, places()), threads, bytes, count, functor);
+        launch(run_groups<many_members, Functor>, std::min<long>(count, places()), threads, bytes, count,
+               functor);
     }
     int places() const { return processors_ * 32; }  // as many blocks as a multiprocessor takes at most
 
-    // Captured in a stream of its own: the caller's may be one that cannot capture.
+    // Captured in a stream that is there for nothing else: work may be under way in the other, and the
+    // caller's may be one that cannot capture.
     template <class Body>
     Sequence record(Body body) {
         const CurrentDevice device(ordinal_);
-        check(cudaStreamBeginCapture(own_stream_.get(), cudaStreamCaptureModeThreadLocal),
+        check(cudaStreamBeginCapture(recording_.get(), cudaStreamCaptureModeThreadLocal),
               "recording launches");
         const cudaStream_t running = stream_;
-        stream_ = own_stream_.get();
+        stream_ = recording_.get();
         cudaGraph_t captured = nullptr;
         try {
             body();
         } catch (...) {
             stream_ = running;
-            if (cudaStreamEndCapture(own_stream_.get(), &captured) == cudaSuccess) cudaGraphDestroy(captured);
+            if (cudaStreamEndCapture(recording_.get(), &captured) == cudaSuccess) cudaGraphDestroy(captured);
             throw;
         }
         stream_ = running;
-        check(cudaStreamEndCapture(own_stream_.get(), &captured), "recording launches");
+        check(cudaStreamEndCapture(recording_.get(), &captured), "recording launches");
         const Owned<cudaGraph_t, DestroyGraph> graph(captured);
         cudaGraphExec_t exec = nullptr;
         check(cudaGraphInstantiate(&exec, graph.get(), 0), "preparing recorded launches");
@@ -328,6 +333,12 @@ class CudaMachine {
     }
     std::size_t column_count() const { return static_cast<std::size_t>(processors_) * 4 * column_threads; }
 
+    static cudaStream_t new_stream() {
+        cudaStream_t stream = nullptr;
+        check(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "creating a stream");
+        return stream;
+    }
+
     void copy(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind, const char* what) {
         if (bytes == 0) return;
         const CurrentDevice device(ordinal_);
@@ -351,7 +362,7 @@ class CudaMachine {
     }
 
     int ordinal_, processors_ = 0;
-    Owned<cudaStream_t, DestroyStream> own_stream_;
+    Owned<cudaStream_t, DestroyStream> own_, recording_;
     cudaStream_t stream_ = nullptr;
     std::unique_ptr<char, FreeDevice> slab_;
     std::size_t used_ = 0, reserved_ = 0;

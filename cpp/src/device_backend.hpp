@@ -57,11 +57,13 @@ class DeviceBackend {
     // ---- the iterate
     virtual void start(List scenarios) = 0;      // from x and v
     virtual void candidate(List scenarios) = 0;  // x and v from a pass that kept it
-    // The first arc pass; then an iteration each: passes and equity steps, for the scenarios of the last
-    // begin() or narrow().
+    // The first arc pass, then an iteration each: passes and equity steps, for the scenarios that work_on()
+    // chose; the careful ones among them take many inner steps.
     virtual void begin(List scenarios) = 0;
-    virtual void narrow(List scenarios) = 0;
+    virtual void work_on(List scenarios, List careful) = 0;
     virtual void iterate(const Pass& pass) = 0;
+    // Starts a scenario anew from its best so far, at the prices of its regions.
+    virtual void start_over(int scenario, const EquityProx& equity) = 0;
     virtual void set_reserve(int scenario, const EquityProx& equity) = 0;
 
     // ---- pass by pass at equity prices from outside, [footprint][site]: an iteration but for its equity

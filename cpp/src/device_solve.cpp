@@ -25,6 +25,8 @@ struct Run {
     EquityProx equity;
     Budgets budgets;
     CheckSchedule checks;
+    Stall stall;
+    bool careful;  // takes many inner steps
     Standing best;
     std::vector<std::vector<double>> best_equity;  // prices of the best bound, [footprint][region]
     Statistics now;
@@ -43,6 +45,7 @@ struct Run {
           equity(reduced),
           budgets(reduced),
           checks(tol),
+          careful(!equity.bounded()),
           constant(presolved.constant()) {
         if (!from.start.equity.empty()) equity.set_region_prices(from.start.equity);
     }
@@ -124,6 +127,7 @@ class Fleet {
         for (int s : active) keep_reserve(s);
         backend_->start(active);
         backend_->begin(active);
+        work_on(active);
         Statistics clock;
         while (!active.empty()) {
             const std::int64_t k = ++clock.iterations;
@@ -141,13 +145,12 @@ class Fleet {
             }
             backend_->candidate(due);
             examine(due);
-            const std::size_t before = active.size();
             for (int s : due) {
                 checked(s, clock, watch, criteria, last);
                 if (run(s).status) finished();
             }
-            active = list(active, [&](int s) { return !run(s).status; });
-            if (!active.empty() && active.size() < before) backend_->narrow(active);
+            const bool changed = start_over(due) | drop_finished(active);
+            if (changed && !active.empty()) work_on(active);
         }
     }
 
@@ -249,6 +252,27 @@ class Fleet {
         backend_->plan(without);
         offer(without);
         return list(all, [&](int s) { return backend_->report(s).failed == 0 && !run(s).stranded; });
+    }
+
+    void work_on(const List& active) {
+        backend_->work_on(active, list(active, [&](int s) { return run(s).careful; }));
+    }
+
+    bool drop_finished(List& active) const {
+        return std::erase_if(active, [&](int s) { return run(s).status.has_value(); }) > 0;
+    }
+
+    // Those that have stalled, with many inner steps from now on.
+    bool start_over(const List& due) {
+        bool any = false;
+        for (int s : due) {
+            Run& own = run(s);
+            if (own.status || own.careful || !own.stall.found(own.now.iterations, own.best.gap())) continue;
+            own.careful = any = true;
+            own.equity.set_region_prices(own.best_equity);
+            backend_->start_over(s, own.equity);
+        }
+        return any;
     }
 
     // Is this scenario done?

@@ -16,6 +16,7 @@
 #include "device_backend.hpp"
 #include "equiload/algorithm/certificate.hpp"
 #include "equiload/algorithm/equity_steps.hpp"
+#include "equiload/algorithm/solve.hpp"
 #include "equiload/budgets.hpp"
 #include "equiload/repair.hpp"
 #include "grid_caller.hpp"
@@ -51,6 +52,7 @@ class GridBackend final : public DeviceBackend {
         upload_network();
         for (int s = 0; s < count(); ++s) upload_scenario(s);
         upload(row_models_, models_), upload(open_models_, open_), upload(states_there_, states_);
+        set_iteration(0);
         data_into_blocks();
     }
 
@@ -120,31 +122,32 @@ class GridBackend final : public DeviceBackend {
     // ------------------------------------------------------------------ the iterate
 
     void start(List list) override {
-        const Listed there = show(list);
+        const Listed there = show(list), all = std::exchange(active_, there);
         into_blocks(there, x_there_.data(), z_.x_anchor, model_.arcs);
         into_blocks(there, v_there_.data(), z_.v, model_.sites);
-        active_ = there;
-        machine_.for_each(all_lanes(model_.arcs), grid::FirstArc<Stored>{z_});
-        machine_.for_each(all_lanes(model_.sites), grid::FirstCell<Stored>{z_});
-        machine_.for_each(all_lanes(model_.gateways), grid::Fill{z_.theta, 0.0});
-        machine_.for_each(lanes(model_.gateways), grid::FirstParts{scenarios(), model_, in_, parts_.data()});
+        machine_.for_each(lanes(model_.arcs), grid::FirstArc<Stored>{scenarios(), z_, model_.arcs});
+        machine_.for_each(lanes(model_.sites), grid::FirstCell<Stored>{scenarios(), z_, model_.sites});
+        machine_.for_each(lanes(model_.gateways),
+                          grid::FirstParts{scenarios(), model_, in_, z_.theta, parts_.data()});
         sum(parts_.data(), slot_sums_.data(), blocks_each(), model_.gateways, 3 * Lane::width);
-        machine_.for_each(lanes(1), grid::FirstSlot<Stored>{
-                                        scenarios(), model_, z_, {slot_sums_.data(), 3, false}, due_.data()});
+        machine_.for_each(lanes(1),
+                          grid::FirstSlot<Stored>{
+                              scenarios(), model_, z_, in_, {slot_sums_.data(), 3, false}, due_.data()});
         refresh();
+        active_ = all;
     }
 
     void begin(List list) override {
-        narrow(list);
-        machine_.for_each(1, grid::Fill{iteration_.data(), 0.0});
+        const Listed all = std::exchange(active_, show(list));
         arc_pass({});
         burden_pass(true, false);
         equity_step();
+        active_ = all;
     }
 
-    void narrow(List list) override {
+    void work_on(List list, List careful) override {
         machine_.synchronise();
-        active_ = show(list, active_list_);
+        active_ = show(list, active_list_), careful_ = show(careful, careful_list_);
         for (Repeated& kind : kinds_) kind.sequence.reset();
     }
 
@@ -153,12 +156,25 @@ class GridBackend final : public DeviceBackend {
             machine_.for_each(1, grid::Advance{iteration_.data()});
             passes(pass);
             equity_step();
-            const int inner_steps = std::max(tuning_.inner_steps, budgets_ ? 5 : 0);
-            for (int inner = 0; inner < inner_steps; ++inner) {
-                burden_pass(false, false);
-                equity_step();
-            }
+            inner_steps(tuning_.inner_steps);
+            const Listed all = std::exchange(active_, careful_);
+            inner_steps(many_inner_steps - std::min(many_inner_steps, tuning_.inner_steps));
+            active_ = all;
         });
+    }
+
+    void start_over(int s, const EquityProx& equity) override {
+        const std::vector<int> only{s};
+        copy_rows(only, arcs(), best_x_, x_there_), copy_rows(only, cells(), best_v_, v_there_);
+        std::vector<double> pi;
+        for (int r = 0; r < model_.footprints; ++r) {
+            const EquityTerm& term = equity.state().terms[r];
+            pi.insert(pi.end(), term.pi, term.pi + term.regions);
+        }
+        machine_.upload(pi_.data() + static_cast<std::size_t>(s) * regions_, pi.data(), pi.size());
+        machine_.synchronise();
+        set_site_prices(s, equity.site_prices());
+        start(only), begin(only);
     }
 
     void candidate(List list) override {
@@ -274,8 +290,8 @@ class GridBackend final : public DeviceBackend {
     using Sequence = typename M::Sequence;
 
     static constexpr double infinity = std::numeric_limits<double>::infinity();
-    static constexpr int slot_members = 32;     // one warp a slot: there are thousands of slots
-    static constexpr int equity_members = 256;  // a scenario has hundreds of regions
+    static constexpr int slot_members = M::few_members;     // there are thousands of slots
+    static constexpr int equity_members = M::many_members;  // and a scenario has hundreds of regions
 
     struct Listed {  // scenarios, on the machine
         const int* list = nullptr;
@@ -325,7 +341,7 @@ class GridBackend final : public DeviceBackend {
                                  &gateway_, &arc_order_, &site_start_, &site_arcs_})
             visit(*list, std::max({p.arcs, p.gateways, p.sites}) + 1);
         visit(energy_, p.arcs), visit(cost_, p.arcs);
-        for (Array<int>* list : {&active_list_, &checked_list_}) visit(*list, all);
+        for (Array<int>* list : {&active_list_, &careful_list_, &checked_list_}) visit(*list, all);
 
         visit(demand_rows_, slots * p.gateways);
         for (Array<double>* field : {&price_rows_, &capacity_rows_, &v_there_, &best_v_, &load_})
@@ -368,7 +384,7 @@ class GridBackend final : public DeviceBackend {
         visit(lambda_, all * footprints * p.sites), visit(pi_, all * regions_);
         visit(equity_numbers_, all * equity_size_[0]), visit(equity_indices_, all * equity_size_[1]);
         visit(terms_there_, all * footprints), visit(states_there_, all);
-        visit(scratch_, static_cast<std::size_t>(machine_.places() * scratch_bytes_));
+        visit(scratch_, std::min(slots, static_cast<std::size_t>(machine_.places())) * scratch_bytes_);
         if (caller_) caller_->each_array(visit);
     }
 
@@ -383,7 +399,9 @@ class GridBackend final : public DeviceBackend {
     // Room for everything at once, so that what does not fit is said before anything is done.
     void reserve() {
         measure_equity();
-        scratch_bytes_ = RepairScratch::bytes(row_model(problem_), slot_members);
+        if (!together_)  // else repairs are the host's
+            scratch_bytes_ =
+                static_cast<std::size_t>(RepairScratch::bytes(row_model(problem_), slot_members));
         std::size_t bytes = 0;
         each_array([&](auto& array, std::size_t size) {
             bytes += (size * sizeof(*array.data()) + M::alignment - 1) / M::alignment * M::alignment;
@@ -732,6 +750,13 @@ class GridBackend final : public DeviceBackend {
         sum(site_sums_.data(), totals_.data(), each, Lane::width, 1);
     }
 
+    void inner_steps(int count) {
+        for (int inner = 0; inner < count && active_.size > 0; ++inner) {
+            burden_pass(false, false);
+            equity_step();
+        }
+    }
+
     void equity_step() {
         if (model_.footprints == 0) return;
         machine_.for_each_group(active_.size, equity_members,
@@ -814,14 +839,13 @@ class GridBackend final : public DeviceBackend {
     grid::Inputs in_{};
     grid::Rows rows_{};
     int quantities_ = 0, chunks_ = 1, row_chunks_ = 1;
-    std::size_t regions_ = 0;
-    long scratch_bytes_ = 0;
+    std::size_t regions_ = 0, scratch_bytes_ = 0;
     std::array<std::size_t, 2> equity_size_{};  // numbers and indices of a scenario's equity terms
-    Listed active_;                             // the scenarios at work
+    Listed active_, careful_;                   // the scenarios at work, those with many inner steps
 
     M machine_;  // outlives what it has made
     Array<int> row_, site_, delay_, sent_index_, in_start_, in_arc_, in_gateway_;
-    Array<int> gateway_, arc_order_, site_start_, site_arcs_, active_list_, checked_list_;
+    Array<int> gateway_, arc_order_, site_start_, site_arcs_, active_list_, careful_list_, checked_list_;
     Array<double> energy_, cost_;
     Array<double> demand_rows_, price_rows_, capacity_rows_, quadratic_rows_, open_rows_, footprint_rows_;
     Array<double> x_there_, v_there_, best_x_, best_v_, room_, load_;  // candidates, (T, ..) each

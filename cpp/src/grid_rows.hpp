@@ -192,7 +192,7 @@ struct RepairSlot {
     int slots;
     bool fill;
     char* scratch;  // [place]
-    long scratch_bytes;
+    std::size_t scratch_bytes;
     double* failed;  // packed, [slot]
 
     template <Group G>
@@ -202,7 +202,8 @@ struct RepairSlot {
         const RowModel& m = open[of.scenario];
         double* const x = rows.x_of(of.scenario);
         if (!fill) serve_slot(g, m, x + static_cast<long>(t) * m.arcs, t);
-        const RepairScratch own = RepairScratch::on(scratch + place * scratch_bytes, m, g.size());
+        const RepairScratch own =
+            RepairScratch::on(scratch + static_cast<std::size_t>(place) * scratch_bytes, m, g.size());
         const bool fits = repair_window(g, m, x, rows.v_of(of.scenario), own, t, t + 1, fill);
         serve_slot(g, m, x + static_cast<long>(t) * m.arcs, t);
         if (g.rank() == 0) failed[n] = fits ? 0.0 : 1.0;

@@ -254,12 +254,14 @@ struct FirstParts {  // an item a gateway and slot
     Scenarios scenarios;
     Model m;
     Inputs in;
+    double* theta;
     double* parts;  // packed, [block][gateway][spread, size, root][lane]
 
     EQUILOAD_HD void operator()(long n) const {
         const Spot s = spot(n, m.gateways, scenarios);
         FirstSums<Lane> sums;
         first_row<Lane>(m, s.at, s.item, in.lambda_of(s), sums);
+        theta[offset<Lane>(s.at, m.gateways, s.item)] = 0.0;
         double* const part = parts + s.packed_offset(3 * m.gateways, 3 * s.item);
         sums.spread.store(part);
         sums.size.store(part + Lane::width);
@@ -272,6 +274,7 @@ struct FirstSlot {  // an item a slot: its weight, and nothing to remember
     Scenarios scenarios;
     Model m;
     Iterate<Stored> z;
+    Inputs in;
     SlotSums sums;
     double* due;
 
@@ -281,26 +284,37 @@ struct FirstSlot {  // an item a slot: its weight, and nothing to remember
         FirstSums<Lane> own;
         own.spread = sums.get(s, 0), own.size = sums.get(s, 1), own.root = sums.get(s, 2);
         z.omega[t] = z.omega_start[t] = first_weight(own, m.gateways).v;
-        z.restarted[t] = z.restarts[t] = 0.0, z.residual_start[t] = -1.0;
+        z.restarted[t] = *in.iteration, z.residual_start[t] = -1.0;
+        if (*in.iteration == 0.0) z.restarts[t] = 0.0;
         due[t] = 1.0;  // for the first metrics
     }
 };
 
 template <class Stored>
 struct FirstArc {  // an item an arc and slot: the iterate is its anchor
+    Scenarios scenarios;
     Iterate<Stored> z;
+    int arcs;
 
     EQUILOAD_HD void operator()(long n) const {
-        const Lane anchor = Lane::load(z.x_anchor + n);
-        store_x(z, n, anchor, anchor);
+        const Spot s = spot(n, arcs, scenarios);
+        const long at = offset<Lane>(s.at, arcs, s.item);
+        const Lane anchor = Lane::load(z.x_anchor + at);
+        store_x(z, at, anchor, anchor);
     }
 };
 
 template <class Stored>
-struct FirstCell {
+struct FirstCell {  // an item a cell
+    Scenarios scenarios;
     Iterate<Stored> z;
+    int sites;
 
-    EQUILOAD_HD void operator()(long n) const { z.v_anchor[n] = z.v[n]; }
+    EQUILOAD_HD void operator()(long n) const {
+        const Spot s = spot(n, sites, scenarios);
+        const long at = offset<Lane>(s.at, sites, s.item);
+        z.v_anchor[at] = z.v[at];
+    }
 };
 
 struct Fill {

@@ -44,6 +44,8 @@ concept Machine =
         // Enough items to keep all of the machine at work; arrays are rounded up to `alignment` bytes.
         { M::enough_items } -> std::convertible_to<std::size_t>;
         { M::alignment } -> std::convertible_to<std::size_t>;
+        { M::few_members } -> std::convertible_to<int>;
+        { M::many_members } -> std::convertible_to<int>;
 
         // Before anything is made: room for so many bytes, and for items with so many numbers of scratch.
         // Throws OutOfDeviceMemory, saying how many bytes are needed in all, where there is none.
@@ -60,10 +62,11 @@ concept Machine =
 
         m.for_each(long{}, launch);         // functor(n)
         m.for_each(long{}, int{}, launch);  // functor(n, scratch), each item with so many numbers of scratch
-        // functor(n, group, place): a group does an item together, with about so many members (at most 1024;
-        // a machine may take fewer or more). `place` < places() numbers the groups at work at the same time,
-        // so that each has scratch of its own, in which it finds what the item before has left; a place does
-        // its items one after the other. Which items those are may not matter to what they compute.
+        // functor(n, group, place): a group does an item together, with about so many members: a
+        // machine may take fewer or more, and says what it likes for short work and for long. `place` <
+        // places() numbers the groups at work at the same time, so that each has scratch of its own, in which
+        // it finds what the item before has left; a place does its items one after the other. Which items
+        // those are may not matter to what they compute.
         m.for_each_group(long{}, int{}, launch);
         { m.places() } -> std::same_as<int>;
 

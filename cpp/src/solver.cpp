@@ -228,7 +228,7 @@ class Solve {
 
     template <Backend B>
     Status run_on(B backend, const Criteria& criteria, Watch& watch, Statistics& now, Solution& solution) {
-        backend.start(x_.data(), v_.data(), equity_.site_prices());
+        backend.start(x_.data(), v_.data(), equity_.site_prices(), 0);
         x_ = {}, v_ = {};
         if (solution.method.empty()) solution.setup_seconds = seconds_since(start_);
         solution.method = "first-order";

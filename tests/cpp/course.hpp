@@ -122,7 +122,7 @@ struct Setting {
             course.lambdas.push_back(lambdas.empty() ? equity.site_prices() : lambdas[course.lambdas.size()]);
         };
         const Values first = EquityProx(problem).site_prices();
-        backend.start(x.data(), v.data(), first);
+        backend.start(x.data(), v.data(), first, 0);
         next(backend.begin(first));
         for (int k = 1; k <= count; ++k) {
             Pass pass;
@@ -146,9 +146,11 @@ class Passes {
         : scenario_{&setting.original, &setting.presolved, &setting.equity},
           device_(make(std::span<const DeviceScenario>(&scenario_, 1))) {}
 
-    void start(const double* x, const double* v, std::span<const double> lambda) {
+    void start(const double* x, const double* v, std::span<const double> lambda, double iteration) {
         device_->set_allocation(0, x), device_->set_prices(0, v);
         device_->set_site_prices(0, lambda);
+        device_->work_on(only_, {});
+        device_->set_iteration(iteration);
         device_->start(only_);
     }
     std::span<const double> begin(std::span<const double> lambda) {

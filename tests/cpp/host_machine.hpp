@@ -25,6 +25,7 @@ class HostMachine {
  public:
     static constexpr std::size_t enough_items = 2000;  // several blocks a chunk and several chunks
     static constexpr std::size_t alignment = 64;
+    static constexpr int few_members = 5, many_members = 5;
 
     explicit HostMachine(std::size_t most_bytes = std::numeric_limits<std::size_t>::max())
         : most_bytes_(most_bytes) {}

@@ -93,8 +93,7 @@ TEST_CASE("grid: iterations wait for nothing, and their kinds of passes are reco
     GridBackend<Counting, double> grid(std::span(&scenario, 1), setting.team, {}, &machine);
     const std::vector<int> only{0};
     grid.set_allocation(0, setting.x.data()), grid.set_prices(0, setting.v.data());
-    grid.start(only);
-    grid.begin(only);
+    grid.start(only), grid.begin(only), grid.work_on(only, {});
     const int before = machine->synchronised;
     for (int k = 1; k <= 20; ++k) grid.iterate({k % 4 == 0, k % 4 == 3, k % 10 == 0, 1.0 * k});
     CHECK(machine->synchronised == before);

@@ -14,8 +14,8 @@ template <class B>
 concept Backend =
     requires(B b, std::span<const double> lambda, const Pass& pass, double* out, const double* in) {
         // Sets the iterate and its anchors to (x, v), both (T, ..) row-major; the first weights from the
-        // arcs' costs at `lambda`.
-        { b.start(in, in, lambda) };
+        // arcs' costs at `lambda`. So many iterations are done.
+        { b.start(in, in, lambda, double{}) };
         // The first arc pass, and the burden at `lambda`: [E_1 .. E_R, H_11, H_21, H_22, ..][site].
         { b.begin(lambda) } -> std::same_as<std::span<const double>>;
         // Finishes an iteration with the site pass at `lambda`, restarts the slots that are due, starts the

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <functional>
 #include <map>
@@ -23,7 +24,12 @@
 #define __shared__ __thread  // blocks follow each other
 
 enum cudaError_t { cudaSuccess, cudaErrorMemoryAllocation, cudaErrorUnknown };
-enum cudaMemcpyKind { cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost, cudaMemcpyDeviceToDevice };
+enum cudaMemcpyKind {
+    cudaMemcpyHostToDevice,
+    cudaMemcpyDeviceToHost,
+    cudaMemcpyDeviceToDevice,
+    cudaMemcpyDefault
+};
 enum cudaDeviceAttr { cudaDevAttrMultiProcessorCount };
 enum cudaStreamCaptureMode { cudaStreamCaptureModeThreadLocal };
 inline constexpr unsigned cudaStreamNonBlocking = 1;
@@ -60,6 +66,12 @@ struct State {
 inline State state;
 inline std::mutex state_mutex;
 inline thread_local int current_device = 0;
+
+// A stream by its handle; the default stream, one for each thread here, by 0 or by cudaStreamLegacy's number.
+inline Stream& at(Stream* handle) {
+    static thread_local Stream default_stream;
+    return reinterpret_cast<std::uintptr_t>(handle) <= 1 ? default_stream : *handle;
+}
 
 }  // namespace fake_cuda
 
@@ -232,9 +244,10 @@ inline cudaError_t cudaStreamDestroy(cudaStream_t stream) {
     return cudaSuccess;
 }
 inline cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
-    if (stream->capturing) return cudaErrorUnknown;
+    fake_cuda::Stream& own = fake_cuda::at(stream);
+    if (own.capturing) return cudaErrorUnknown;
     fake_cuda::Works works;
-    works.swap(stream->works);
+    works.swap(own.works);
     {
         FAKE_CUDA_CALL;
     }
@@ -244,7 +257,7 @@ inline cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
 inline cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind,
                                    cudaStream_t stream) {
     FAKE_CUDA_CALL;
-    stream->works.push_back([=] { std::memcpy(to, from, bytes); });
+    fake_cuda::at(stream).works.push_back([=] { std::memcpy(to, from, bytes); });
     return cudaSuccess;
 }
 
@@ -256,7 +269,9 @@ cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(
     if (grid.x == 0 || block.x == 0 || block.x > fake_cuda::most_threads ||
         config->dynamicSmemBytes > sizeof(equiload::shared_scratch))
         return cudaErrorUnknown;
-    config->stream->works.push_back([=] { fake_cuda::run(grid, block, [&] { kernel(arguments...); }); });
+    fake_cuda::at(config->stream).works.push_back([=] {
+        fake_cuda::run(grid, block, [&] { kernel(arguments...); });
+    });
     return cudaSuccess;
 }
 
@@ -295,6 +310,7 @@ inline cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec) {
 }
 inline cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t stream) {
     FAKE_CUDA_CALL;
-    stream->works.insert(stream->works.end(), exec->works.begin(), exec->works.end());
+    fake_cuda::Works& works = fake_cuda::at(stream).works;
+    works.insert(works.end(), exec->works.begin(), exec->works.end());
     return cudaSuccess;
 }

@@ -143,6 +143,28 @@ class CheckSchedule {
     std::int64_t next_ = 32;
 };
 
+// Equity steps of an iteration beside the first: prices of budgets have no bound, and where most cells stand
+// at one of theirs a single step lets prices swing for ever. They cost about as much again as the iteration.
+inline constexpr int many_inner_steps = 5;
+
+// Has the gap hardly fallen while the iterations have become four times as many? Said once. More inner steps
+// alone do not help then, for the weights have gone astray: the iteration must start anew, from the best so
+// far.
+class Stall {
+ public:
+    bool found(std::int64_t iteration, double gap) {
+        if (gap < 0.7 * gap_) gap_ = gap, since_ = iteration;
+        if (said_ || !std::isfinite(gap_) || iteration < std::max<std::int64_t>(4 * since_, 1024))
+            return false;
+        return said_ = true;
+    }
+
+ private:
+    double gap_ = std::numeric_limits<double>::infinity();
+    std::int64_t since_ = 0;
+    bool said_ = false;
+};
+
 template <Backend B, class Watch>
 Status iterate_to_tolerance(B& backend, EquityProx& equity, Examiner& examiner, const Criteria& criteria,
                             const Tuning& tuning, const Problem& problem, Watch&& watch, Statistics& now) {
@@ -150,8 +172,8 @@ Status iterate_to_tolerance(B& backend, EquityProx& equity, Examiner& examiner, 
     Prices prices;
     prices.energy.resize(problem.slots * problem.sites);
     CheckSchedule checks(criteria.tol);
-    // Prices of budgets have no bound: one step an iteration lets them swing for ever where cells jump.
-    const int inner_steps = std::max(tuning.inner_steps, equity.bounded() ? 0 : 5);
+    Stall stall;
+    int inner_steps = std::max(tuning.inner_steps, equity.bounded() ? 0 : many_inner_steps);
 
     const auto keep_reserve = [&] {  // budgets may cost a tenth of the gap
         equity.keep_reserve(0.1 * criteria.tol * std::max(1.0, std::abs(examiner.best.lower_bound)));
@@ -185,6 +207,12 @@ Status iterate_to_tolerance(B& backend, EquityProx& equity, Examiner& examiner, 
         if (const auto status = termination(criteria, now)) return *status;
         if (last) return Status::feasible;
         keep_reserve();
+        if (inner_steps >= many_inner_steps || !stall.found(k, examiner.best.gap())) continue;
+        inner_steps = many_inner_steps;
+        equity.set_region_prices(examiner.best.prices.equity);
+        backend.start(examiner.best.allocation.data(), examiner.best.prices.energy.data(),
+                      equity.site_prices(), static_cast<double>(k));
+        equity.step(backend.begin(equity.site_prices()));
     }
 }
 
