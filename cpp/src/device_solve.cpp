@@ -120,7 +120,6 @@ class Fleet {
         }
         active = list(active, [&](int s) { return !run(s).status; });
         if (active.empty()) return;
-        started_ = true;
         for (int s : active) keep_reserve(s);
         backend_->start(active);
         backend_->begin(active);
@@ -157,7 +156,7 @@ class Fleet {
         solution.status = *own.status;
         solution.iterations = own.now.iterations;
         solution.setup_seconds = own.setup_seconds;
-        solution.restarts = started_ ? static_cast<std::int64_t>(backend_->restarts(s)) : 0;
+        if (own.now.iterations > 0) solution.restarts = static_cast<std::int64_t>(backend_->restarts(s));
         if (solution.status == Status::infeasible) {
             solution.infeasibility = describe_budgets(own.presolved, own.ray, own.budget_ray, team_);
             solution.objective = solution.lower_bound = std::numeric_limits<double>::infinity();
@@ -372,7 +371,6 @@ class Fleet {
     const Tuning& tuning_;
     Team& team_;
     std::unique_ptr<DeviceBackend> backend_;
-    bool started_ = false;
 };
 
 // Solves runs of one kind, as many at a time as fit into the device's memory.
@@ -402,7 +400,7 @@ std::vector<Solution> solve_on_device(const std::vector<Scenario>& scenarios, co
     const bool single = scenarios.size() == 1;
     bool stop = false;
     const Control own{single ? control.watch : Callback(),
-                      [&] { return stop || (control.interrupt && control.interrupt()); }};
+                      [&] { return stop = stop || (control.interrupt && control.interrupt()); }};
     Watch watch(own, start, settings.time_limit);
     std::int64_t done = 0;
     const auto finished = [&] {
@@ -423,7 +421,8 @@ std::vector<Solution> solve_on_device(const std::vector<Scenario>& scenarios, co
     std::vector<Solution> solutions;
     for (Run& run : runs) {
         if (!run.status) {
-            run.solution = means.on_host(run.scenario);
+            const double left = std::max(1e-9, settings.time_limit - watch.seconds());
+            run.solution = means.on_host(run.scenario, own, left);
             finished();
         } else {
             run.solution.device = means.name, run.solution.method = "first-order";

@@ -312,11 +312,12 @@ std::vector<Solution> solve_on_cuda(const std::vector<Scenario>& scenarios, cons
                                     const Control& control, const Tuning& tuning, int ordinal) {
     Settings host = settings;
     host.device = "cpu", host.method = "first-order";
-    const auto on_host = [&](const Scenario& scenario) {
+    const auto on_host = [&](const Scenario& scenario, const Control& own, double time_limit) {
+        host.time_limit = time_limit;
         if (scenario.problem->device < 0)
-            return Solve(*scenario.problem, host, tuning).run(scenario.start, control);
+            return Solve(*scenario.problem, host, tuning).run(scenario.start, own);
         const HostCopy copy(*scenario.problem, settings);
-        return Solve(copy.problem(), host, tuning).run(scenario.start, control);
+        return Solve(copy.problem(), host, tuning).run(scenario.start, own);
     };
     const auto make = [&](std::span<const DeviceScenario> together, Team& team) {
         return make_cuda_backend(together, team, tuning, settings, ordinal);

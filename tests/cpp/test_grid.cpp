@@ -118,7 +118,9 @@ std::vector<Solution> solve_all(const std::vector<Scenario>& scenarios, double t
                             [&](std::span<const DeviceScenario> together, Team& team) {
                                 return std::make_unique<B>(together, team, Tuning{}, most_bytes);
                             },
-                            [](const Scenario&) -> Solution { throw std::logic_error("sent to the host"); }};
+                            [](const Scenario&, const Control&, double) -> Solution {
+                                throw std::logic_error("sent to the host");
+                            }};
     return solve_on_device(scenarios, settings, control, Tuning{}, 1, means);
 }
 
@@ -229,6 +231,11 @@ TEST_CASE("grid: a warm start is taken, an interrupt and a limit leave a certifi
     const Solution warm = solve_all<Host>({{&problem, start}}, 1e-5).front();
     CHECK(warm.status == Status::optimal);
     CHECK(warm.iterations == 0);
+    const Scenario both[] = {{&problem, start}, {&problem, {}}};
+    const std::vector<Solution> mixed = solve_all<Host>({both[0], both[1]}, 1e-5);
+    CHECK(mixed[0].iterations == 0);
+    CHECK(mixed[0].restarts == 0);
+    CHECK(mixed[1].iterations > 0);
     int checks = 0;
     const Control control{[&](const Progress& now) { return now.iterations > 0 && ++checks == 2; }, {}};
     const Solution stopped = solve_all<Host>({{&problem, {}}}, 1e-9, 1u << 30, control).front();
@@ -319,11 +326,31 @@ TEST_CASE("grid: gateways that are pooled, rows that stand for every slot") {
     answers_there(problem, 1e-5);
 }
 
-TEST_CASE("grid: what has no first plan is sent to the host") {
+TEST_CASE("grid: what has no first plan is sent to the host, in the time that is left, and can be stopped") {
     World world = family(1).front();
     for (double& c : world.capacity) c = 0.01;
     const Problem problem = world.view();
-    CHECK_THROWS_WITH_AS(solve_all<Host>({{&problem, {}}}, 1e-5), "sent to the host", std::logic_error);
+    Settings settings;
+    settings.time_limit = 1000;
+    int heard = 0, sent = 0, scenarios_done = 0;
+    const DeviceMeans means{"grid",
+                            [](std::span<const DeviceScenario> together, Team& team) {
+                                return std::make_unique<Host>(together, team, Tuning{});
+                            },
+                            [&](const Scenario& scenario, const Control& control, double time_limit) {
+                                ++sent;
+                                CHECK(scenario.problem == &problem);
+                                CHECK(time_limit < settings.time_limit);
+                                CHECK(control.interrupt());  // heard once, it holds for all that follow
+                                CHECK_FALSE(control.watch);  // that of a batch counts scenarios
+                                return Solution{};
+                            }};
+    const Control control{
+        [&](const Progress& now) { return scenarios_done = static_cast<int>(now.iterations), false; },
+        [&] { return ++heard == 1; }};
+    solve_on_device({{&problem, {}}, {&problem, {}}}, settings, control, Tuning{}, 1, means);
+    CHECK(sent == 2);
+    CHECK(scenarios_done == 2);
 }
 
 }  // namespace
