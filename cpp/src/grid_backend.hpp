@@ -228,9 +228,12 @@ class GridBackend final : public DeviceBackend {
     std::vector<double> work(int s) override {
         const Problem& p = original(s);
         const Listed there = show(std::vector<int>{0});
-        sum_rows(p.demand.values, parts_.data(), there, static_cast<int>(p.slots),
+        const std::size_t rows = p.demand.stride ? p.slots : 1;  // one row may stand for every slot
+        sum_rows(p.demand.values, parts_.data(), there, static_cast<int>(rows),
                  static_cast<long>(p.gateways));
-        return read(parts_.data(), p.gateways);
+        std::vector<double> work = read(parts_.data(), p.gateways);
+        for (double& w : work) w *= static_cast<double>(p.slots / rows);
+        return work;
     }
 
     Report answer(int s, const std::vector<std::vector<double>>& equity, const DeviceOutput& to) override {
@@ -372,8 +375,13 @@ class GridBackend final : public DeviceBackend {
         visit(lambda_, all * footprints * p.sites), visit(pi_, all * regions_);
         visit(equity_numbers_, all * equity_size_[0]), visit(equity_indices_, all * equity_size_[1]);
         visit(terms_there_, all * footprints), visit(states_there_, all);
-        visit(scratch_, static_cast<std::size_t>(machine_.places() * scratch_bytes_));
+        visit(scratch_, together_ ? 0 : places_of_repairs() * static_cast<std::size_t>(scratch_bytes_));
         if (caller_) caller_->each_array(visit);
+    }
+
+    // Groups that repair at the same time: no more than there are slots.
+    std::size_t places_of_repairs() const {
+        return std::min(static_cast<std::size_t>(machine_.places()), scenarios_.size() * problem_.slots);
     }
 
     // Numbers that the sums of an answer in the caller's terms have on their way.

@@ -107,6 +107,18 @@ TEST_CASE("grid: what does not fit is said before anything is allocated") {
     CHECK_THROWS_AS(Passes(setting, on_host<Host>(setting.team, 1000)), OutOfDeviceMemory);
 }
 
+TEST_CASE("grid: repairs have memory for the slots that there are, however many a machine could do at once") {
+    struct Wide : HostMachine {
+        using HostMachine::HostMachine;
+        int places() const { return 1 << 20; }
+    };
+    const Setting setting(random_world({}, 5));
+    const DeviceScenario scenario{&setting.original, &setting.presolved, &setting.equity};
+    Team team(1);
+    const std::size_t most_bytes = std::size_t{1} << 24;
+    CHECK_NOTHROW(GridBackend<Wide, double>(std::span(&scenario, 1), team, {}, most_bytes));
+}
+
 // Solves on a grid; no scenario may need the host.
 template <class B>
 std::vector<Solution> solve_all(const std::vector<Scenario>& scenarios, double tol,
@@ -323,6 +335,8 @@ TEST_CASE("grid: gateways that are pooled, rows that stand for every slot") {
     Problem problem = more.view();
     CHECK(Presolved(problem).problem().gateways == 5);
     problem.capacity.stride = 0;
+    answers_there(problem, 1e-5);
+    problem.demand.stride = 0;
     answers_there(problem, 1e-5);
 }
 
