@@ -15,7 +15,9 @@
 namespace equiload {
 
 inline void check(cudaError_t status, const std::string& what) {
-    if (status != cudaSuccess) throw std::runtime_error("CUDA: " + what + ": " + cudaGetErrorString(status));
+    if (status == cudaSuccess) return;
+    cudaGetLastError();  // told here, not to the next caller
+    throw std::runtime_error("CUDA: " + what + ": " + cudaGetErrorString(status));
 }
 
 // An item a thread.
@@ -48,6 +50,7 @@ __global__ void run_with_columns(long count, Functor functor, Lane* columns) {
 class BlockGroup {
  public:
     static constexpr int warp = 32;
+    static constexpr int largest = 256;  // each thread may have all the registers that there are for one
 
     // `of_warps`: shared memory for a number of each warp.
     __device__ explicit BlockGroup(double* of_warps) : of_warps_(of_warps) {}
@@ -93,11 +96,10 @@ class BlockGroup {
     double* of_warps_;
 };
 
-// An item a block, `blockIdx.x` its place. No block has more than `most` threads: the compiler must leave
-// each so many registers that the block can be launched, on whatever device, as the number of threads decides
-// how sums are rounded.
-template <int most, class Functor>
-__global__ void __launch_bounds__(most) run_groups(long count, Functor functor) {
+// An item a block, `blockIdx.x` its place. The bound makes sure that the block can be launched, on whatever
+// device, as the number of threads decides how sums are rounded.
+template <class Functor>
+__global__ void __launch_bounds__(BlockGroup::largest) run_groups(long count, Functor functor) {
     extern __shared__ double shared_scratch[];
     const BlockGroup group(shared_scratch);
     for (long n = blockIdx.x; n < count; n += gridDim.x) {
@@ -270,15 +272,12 @@ class CudaMachine {
                columns_);
     }
 
-    // Up to 256 threads, each may have all the registers that there are for a thread.
     template <class Functor>
     void for_each_group(long count, int members, Functor functor) {
-        constexpr int few = 256, most = 1024;
         const int warps = (members + BlockGroup::warp - 1) / BlockGroup::warp;
-        const int threads = std::clamp(warps * BlockGroup::warp, BlockGroup::warp, most);
+        const int threads = std::clamp(warps * BlockGroup::warp, BlockGroup::warp, BlockGroup::largest);
         const std::size_t bytes = sizeof(double) * static_cast<std::size_t>(threads / BlockGroup::warp);
-        launch(threads <= few ? run_groups<few, Functor> : run_groups<most, Functor>,
-               std::min<long>(count, places()), threads, bytes, count, functor);
+        launch(run_groups<Functor>, std::min<long>(count, places()), threads, bytes, count, functor);
     }
     int places() const { return processors_ * 32; }  // as many blocks as a multiprocessor takes at most
 
@@ -314,8 +313,6 @@ class CudaMachine {
         const CurrentDevice device(ordinal_);
         check(cudaStreamSynchronize(stream_), "running on device " + std::to_string(ordinal_));
     }
-
-    std::string name() const { return "cuda:" + std::to_string(ordinal_); }
 
  private:
     static constexpr int column_threads = 128;

@@ -60,10 +60,10 @@ concept Machine =
 
         m.for_each(long{}, launch);         // functor(n)
         m.for_each(long{}, int{}, launch);  // functor(n, scratch), each item with so many numbers of scratch
-        // functor(n, group, place): a group does an item together, with about so many members (at most 1024;
-        // a machine may take fewer or more). `place` < places() numbers the groups at work at the same time,
-        // so that each has scratch of its own, in which it finds what the item before has left; a place does
-        // its items one after the other. Which items those are may not matter to what they compute.
+        // functor(n, group, place): a group does an item together, with so many members at most, where that
+        // is a multiple of 32. `place` < places() and < count numbers the groups at work at the same time, so
+        // that each has scratch of its own, in which it finds what the item before has left; a place does its
+        // items one after the other. Which items those are may not matter to what they compute.
         m.for_each_group(long{}, int{}, launch);
         { m.places() } -> std::same_as<int>;
 
@@ -71,7 +71,6 @@ concept Machine =
         { m.record(launch) } -> std::same_as<typename M::Sequence>;
         m.replay(sequence);
         m.synchronise();
-        { m.name() } -> std::convertible_to<std::string>;
     };
 
 }  // namespace equiload
