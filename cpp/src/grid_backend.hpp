@@ -144,7 +144,7 @@ class GridBackend final : public DeviceBackend {
     void narrow(List list) override {
         machine_.synchronise();
         active_ = show(list, active_list_);
-        for (Repeated& kind : kinds_) kind.sequence.reset();
+        for (Repeated& kind : kinds_) kind = {};
     }
 
     void iterate(const Pass& pass) override {
@@ -711,7 +711,8 @@ class GridBackend final : public DeviceBackend {
     // ------------------------------------------------------------------ the launches of an iteration
 
     // Launches that are repeated. The first time they run as they come: a device loads a kernel when it is
-    // first launched, which must not happen while it records.
+    // first launched, which must not happen while it records. And some kinds are not asked for again before
+    // scenarios end.
     struct Repeated {
         bool seen = false;
         std::optional<Sequence> sequence;
