@@ -6,6 +6,7 @@
 #include <iterator>
 #include <limits>
 #include <map>
+#include <memory>
 #include <optional>
 #include <tuple>
 #include <utility>
@@ -163,13 +164,15 @@ class Fleet {
             solution.gap = std::numeric_limits<double>::quiet_NaN();
         } else if (solution.status != Status::unsolved) {
             if (own.scenario.problem->device >= 0) return answer_there(s, solution);
-            std::vector<double> allocation(own.reduced.slots * own.reduced.arcs);
+            const std::size_t numbers = own.reduced.slots * own.reduced.arcs;
+            const auto allocation = std::make_unique_for_overwrite<double[]>(numbers);
             Prices prices;
             prices.energy.resize(own.reduced.slots * own.reduced.sites);
             prices.equity = own.best_equity;
-            backend_->read_allocation(s, allocation.data());
+            backend_->read_allocation(s, allocation.get());
             backend_->read_prices(s, true, prices.energy.data());
-            certify(*own.scenario.problem, own.presolved, allocation, prices, team_, solution);
+            certify(*own.scenario.problem, own.presolved, {allocation.get(), numbers}, prices, team_,
+                    solution);
             check_status(solution);
         }
     }
