@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <tuple>
 #include <utility>
 
@@ -49,14 +50,16 @@ struct Run {
     }
 
     // Scenarios of one kind can be solved by the same launches: where they lie, quadratic costs or not, what
-    // shedding costs, the footprints with a price and which of them are budgets.
+    // shedding costs, how many footprints there are, those with a price, which of these are budgets, and
+    // their regions.
     using Kind = std::tuple<int, bool, double, std::vector<std::size_t>>;
     Kind kind() const {
-        std::vector<std::size_t> priced;
+        std::vector<std::size_t> priced{reduced.footprints.size()};
         for (std::size_t r = 0; r < equity.footprints(); ++r) {
             const Footprint& footprint = reduced.footprints[equity.footprint(r)];
             priced.push_back(equity.footprint(r));
             priced.push_back(footprint.kind == EquityKind::budget);
+            priced.push_back(footprint.regions());
         }
         return {scenario.problem->device, static_cast<bool>(reduced.quadratic), scenario.problem->shed_cost,
                 priced};
@@ -394,6 +397,13 @@ void solve_together(std::span<Run* const> runs, const Settings& settings, const 
         if (runs[k]->status) fleet->answer(static_cast<int>(k), runs[k]->solution);
 }
 
+bool one_network(const Problem& a, const Problem& b) {
+    return a.slots == b.slots && a.gateways == b.gateways && a.sites == b.sites &&
+           std::ranges::equal(a.arc_gateway, b.arc_gateway) && std::ranges::equal(a.arc_site, b.arc_site) &&
+           std::ranges::equal(a.arc_delay, b.arc_delay) && std::ranges::equal(a.arc_energy, b.arc_energy) &&
+           std::ranges::equal(a.arc_cost, b.arc_cost);
+}
+
 }  // namespace
 
 std::vector<Solution> solve_on_device(const std::vector<Scenario>& scenarios, const Settings& settings,
@@ -414,6 +424,8 @@ std::vector<Solution> solve_on_device(const std::vector<Scenario>& scenarios, co
     std::deque<Run> runs;
     std::map<Run::Kind, std::vector<Run*>> by_kind;
     for (const Scenario& scenario : scenarios) {
+        if (!one_network(*scenario.problem, *scenarios.front().problem))
+            throw std::invalid_argument("scenarios on a device must have one network");
         Run& run = runs.emplace_back(scenario, settings.tol);
         const bool there = scenario.problem->device >= 0;
         if (there || Repair(run.reduced).stranded().empty()) by_kind[run.kind()].push_back(&run);

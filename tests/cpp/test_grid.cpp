@@ -211,6 +211,13 @@ TEST_CASE("grid: a batch has the bits of its scenarios solved alone, in any comp
     for (std::size_t k = 0; k < scenarios.size(); ++k) CHECK(apart[k].allocation == together[k].allocation);
 }
 
+TEST_CASE("grid: scenarios of two networks are refused") {
+    std::vector<World> worlds = family(2);
+    worlds[1].cost[0] += 1;
+    const Problem one = worlds[0].view(), other = worlds[1].view();
+    CHECK_THROWS_AS(solve_all<Host>({{&one, {}}, {&other, {}}}, 1e-5), std::invalid_argument);
+}
+
 TEST_CASE("grid: budgets, met by blends, and budgets that cannot be met") {
     Shape shape;
     shape.slots = 12, shape.footprints = 1;
