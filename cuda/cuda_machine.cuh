@@ -9,6 +9,7 @@
 #include <stdexcept>
 #include <string>
 #include <type_traits>
+#include <vector>
 
 #include "machine.hpp"
 
@@ -133,11 +134,7 @@ class CudaMachine {
         void operator()(char* p) const { cudaFree(p); }
     };
     struct FreeHost {
-        cudaStream_t stream;
-        void operator()(void* p) const {
-            cudaStreamSynchronize(stream);  // copies may be under way when a solve throws
-            cudaFreeHost(p);
-        }
+        void operator()(void* p) const { cudaFreeHost(p); }
     };
     struct DestroyStream {
         void operator()(cudaStream_t stream) const { cudaStreamDestroy(stream); }
@@ -165,11 +162,18 @@ class CudaMachine {
         check(cudaDeviceGetAttribute(&processors_, cudaDevAttrMultiProcessorCount, ordinal_),
               "asking for the multiprocessors");
     }
-    ~CudaMachine() { cudaStreamSynchronize(stream_); }  // nothing may be running in memory that goes
+    // When a solve throws, launches and copies may be under way in memory that goes. The device must be the
+    // current one: that decides what the name of a default stream means.
+    ~CudaMachine() {
+        try {
+            synchronise();
+        } catch (const std::exception&) {  // there is nobody left to tell
+        }
+    }
     CudaMachine(const CudaMachine&) = delete;
     CudaMachine& operator=(const CudaMachine&) = delete;
 
-    // A part of the machine's memory.
+    // A part of the machine's memory, or page-locked memory of the host, so that copies run beside it.
     template <class Number>
     class Array {
      public:
@@ -183,21 +187,8 @@ class CudaMachine {
         std::size_t size_ = 0;
     };
 
-    // Page-locked memory of the host, so that copies run beside it.
     template <class Number>
-    class Staging {
-     public:
-        Staging() = default;
-        Staging(Number* data, std::size_t size, cudaStream_t stream)
-            : data_(data, FreeHost{stream}), size_(size) {}
-        Number* data() const { return data_.get(); }
-        std::size_t size() const { return size_; }
-
-     private:
-        std::unique_ptr<Number, FreeHost> data_{nullptr, FreeHost{nullptr}};
-        std::size_t size_ = 0;
-    };
-
+    using Staging = Array<Number>;
     using Sequence = Owned<cudaGraphExec_t, DestroyExec>;
 
     // One allocation for all that will be made, and for scratch that shared memory does not hold.
@@ -238,7 +229,8 @@ class CudaMachine {
         const std::size_t bytes = std::max<std::size_t>(1, count) * sizeof(Number);
         void* data = nullptr;
         check(cudaMallocHost(&data, bytes), "locking " + std::to_string(bytes) + " bytes of host memory");
-        return {static_cast<Number*>(data), count, stream_};
+        locked_.emplace_back(data);
+        return {static_cast<Number*>(data), count};
     }
 
     template <class Number>
@@ -351,6 +343,7 @@ class CudaMachine {
     Owned<cudaStream_t, DestroyStream> own_stream_;
     cudaStream_t stream_ = nullptr;
     std::unique_ptr<char, FreeDevice> slab_;
+    std::vector<std::unique_ptr<void, FreeHost>> locked_;
     std::size_t used_ = 0, reserved_ = 0;
     Lane* columns_ = nullptr;
 };

@@ -840,7 +840,7 @@ class GridBackend final : public DeviceBackend {
     std::array<std::size_t, 2> equity_size_{};  // numbers and indices of a scenario's equity terms
     Listed active_;                             // the scenarios at work
 
-    M machine_;  // outlives what it has made
+    M machine_;  // owns what it has made, and waits before it goes
     Array<int> row_, site_, delay_, sent_index_, in_start_, in_arc_, in_gateway_;
     Array<int> gateway_, arc_order_, site_start_, site_arcs_, active_list_, checked_list_;
     Array<double> energy_, cost_;

@@ -48,8 +48,8 @@ concept Machine =
         // Before anything is made: room for so many bytes, and for items with so many numbers of scratch.
         // Throws OutOfDeviceMemory, saying how many bytes are needed in all, where there is none.
         m.reserve(count, int{});
-        // Storage with data() and size(), its values undefined: on the machine, which owns it, or on the
-        // host.
+        // Storage with data() and size(), its values undefined: on the machine, or of the host and good for
+        // copies. The machine owns it.
         { m.template make<double>(count) } -> std::same_as<typename M::template Array<double>>;
         { m.template make_staging<double>(count) } -> std::same_as<typename M::template Staging<double>>;
 
