@@ -9,13 +9,16 @@
 #include <stdexcept>
 #include <string>
 #include <type_traits>
+#include <vector>
 
 #include "machine.hpp"
 
 namespace equiload {
 
 inline void check(cudaError_t status, const std::string& what) {
-    if (status != cudaSuccess) throw std::runtime_error("CUDA: " + what + ": " + cudaGetErrorString(status));
+    if (status == cudaSuccess) return;
+    cudaGetLastError();  // told here, not to the next caller
+    throw std::runtime_error("CUDA: " + what + ": " + cudaGetErrorString(status));
 }
 
 // An item a thread.
@@ -53,6 +56,7 @@ __global__ void run_with_columns(long count, Functor functor, Lane* columns) {
 class BlockGroup {
  public:
     static constexpr int warp = EQUILOAD_WARP;
+    static constexpr int largest = 8 * warp;  // each thread may have all the registers that there are for one
 
     // `of_warps`: shared memory for a number of each warp.
     __device__ explicit BlockGroup(double* of_warps) : of_warps_(of_warps) {}
@@ -98,11 +102,10 @@ class BlockGroup {
     double* of_warps_;
 };
 
-// An item a block, `blockIdx.x` its place. No block has more than `most` threads: the compiler must leave
-// each so many registers that the block can be launched, on whatever device, as the number of threads decides
-// how sums are rounded.
-template <int most, class Functor>
-__global__ void __launch_bounds__(most) run_groups(long count, Functor functor) {
+// An item a block, `blockIdx.x` its place. The bound makes sure that the block can be launched, on whatever
+// device, as the number of threads decides how sums are rounded.
+template <class Functor>
+__global__ void __launch_bounds__(BlockGroup::largest) run_groups(long count, Functor functor) {
     extern __shared__ double shared_scratch[];
     const BlockGroup group(shared_scratch);
     for (long n = blockIdx.x; n < count; n += gridDim.x) {
@@ -136,11 +139,7 @@ class CudaMachine {
         void operator()(char* p) const { cudaFree(p); }
     };
     struct FreeHost {
-        cudaStream_t stream;
-        void operator()(void* p) const {
-            cudaStreamSynchronize(stream);  // copies may be under way when a solve throws
-            cudaFreeHost(p);
-        }
+        void operator()(void* p) const { cudaFreeHost(p); }
     };
     struct DestroyStream {
         void operator()(cudaStream_t stream) const { cudaStreamDestroy(stream); }
@@ -157,7 +156,7 @@ class CudaMachine {
  public:
     static constexpr std::size_t enough_items = std::size_t{1} << 18;  // to fill a large device
     static constexpr std::size_t alignment = 256;
-    static constexpr int few_members = BlockGroup::warp, many_members = 8 * BlockGroup::warp;
+    static constexpr int few_members = BlockGroup::warp, many_members = BlockGroup::largest;
 
     // `stream`: a cudaStream_t of the caller's to work in, or 0.
     CudaMachine(int ordinal, std::uintptr_t stream) : ordinal_(ordinal) {
@@ -168,11 +167,18 @@ class CudaMachine {
         check(cudaDeviceGetAttribute(&processors_, cudaDevAttrMultiProcessorCount, ordinal_),
               "asking for the multiprocessors");
     }
-    ~CudaMachine() { cudaStreamSynchronize(stream_); }  // nothing may be running in memory that goes
+    // When a solve throws, launches and copies may be under way in memory that goes. The device must be the
+    // current one: that decides what the name of a default stream means.
+    ~CudaMachine() {
+        try {
+            synchronise();
+        } catch (const std::exception&) {  // there is nobody left to tell
+        }
+    }
     CudaMachine(const CudaMachine&) = delete;
     CudaMachine& operator=(const CudaMachine&) = delete;
 
-    // A part of the machine's memory.
+    // A part of the machine's memory, or page-locked memory of the host, so that copies run beside it.
     template <class Number>
     class Array {
      public:
@@ -186,21 +192,8 @@ class CudaMachine {
         std::size_t size_ = 0;
     };
 
-    // Page-locked memory of the host, so that copies run beside it.
     template <class Number>
-    class Staging {
-     public:
-        Staging() = default;
-        Staging(Number* data, std::size_t size, cudaStream_t stream)
-            : data_(data, FreeHost{stream}), size_(size) {}
-        Number* data() const { return data_.get(); }
-        std::size_t size() const { return size_; }
-
-     private:
-        std::unique_ptr<Number, FreeHost> data_{nullptr, FreeHost{nullptr}};
-        std::size_t size_ = 0;
-    };
-
+    using Staging = Array<Number>;
     using Sequence = Owned<cudaGraphExec_t, DestroyExec>;
 
     // One allocation for all that will be made, and for scratch that shared memory does not hold.
@@ -241,7 +234,8 @@ class CudaMachine {
         const std::size_t bytes = std::max<std::size_t>(1, count) * sizeof(Number);
         void* data = nullptr;
         check(cudaMallocHost(&data, bytes), "locking " + std::to_string(bytes) + " bytes of host memory");
-        return {static_cast<Number*>(data), count, stream_};
+        locked_.emplace_back(data);
+        return {static_cast<Number*>(data), count};
     }
 
     template <class Number>
@@ -275,14 +269,12 @@ class CudaMachine {
                columns_);
     }
 
-    // Up to 256 threads, each may have all the registers that there are for a thread.
     template <class Functor>
     void for_each_group(long count, int members, Functor functor) {
         const int warps = (members + BlockGroup::warp - 1) / BlockGroup::warp;
-        const int threads = std::clamp(warps * BlockGroup::warp, BlockGroup::warp, many_members);
+        const int threads = std::clamp(warps * BlockGroup::warp, BlockGroup::warp, BlockGroup::largest);
         const std::size_t bytes = sizeof(double) * static_cast<std::size_t>(threads / BlockGroup::warp);
-        launch(run_groups<many_members, Functor>, std::min<long>(count, places()), threads, bytes, count,
-               functor);
+        launch(run_groups<Functor>, std::min<long>(count, places()), threads, bytes, count, functor);
     }
     int places() const { return processors_ * 32; }  // as many blocks as a multiprocessor takes at most
 
@@ -319,8 +311,6 @@ class CudaMachine {
         const CurrentDevice device(ordinal_);
         check(cudaStreamSynchronize(stream_), "running on device " + std::to_string(ordinal_));
     }
-
-    std::string name() const { return "cuda:" + std::to_string(ordinal_); }
 
  private:
     static constexpr int column_threads = 128;
@@ -365,6 +355,7 @@ class CudaMachine {
     Owned<cudaStream_t, DestroyStream> own_, recording_;
     cudaStream_t stream_ = nullptr;
     std::unique_ptr<char, FreeDevice> slab_;
+    std::vector<std::unique_ptr<void, FreeHost>> locked_;
     std::size_t used_ = 0, reserved_ = 0;
     Lane* columns_ = nullptr;
 };

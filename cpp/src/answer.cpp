@@ -69,7 +69,7 @@ Infeasibility describe_budgets(const Presolved& presolved, const std::vector<dou
     return result;
 }
 
-void certify(const Problem& problem, const Presolved& presolved, const std::vector<double>& allocation,
+void certify(const Problem& problem, const Presolved& presolved, std::span<const double> allocation,
              Prices& prices, Team& team, Solution& s) {
     presolved.expand(allocation, s.allocation, s.shed, team);
     Evaluation e = evaluate(problem, s.allocation.data(), s.shed.empty() ? nullptr : s.shed.data(), team);

@@ -1,6 +1,7 @@
 // What a solve has found, in the caller's terms.
 #pragma once
 
+#include <span>
 #include <vector>
 
 #include "equiload/presolve.hpp"
@@ -19,7 +20,7 @@ Infeasibility describe_budgets(const Presolved& presolved, const std::vector<dou
                                const std::vector<std::vector<double>>& budget_ray, Team& team);
 
 // The answer from the reduced problem's, recomputed from the caller's data; uses up the equity prices.
-void certify(const Problem& problem, const Presolved& presolved, const std::vector<double>& allocation,
+void certify(const Problem& problem, const Presolved& presolved, std::span<const double> allocation,
              Prices& prices, Team& team, Solution& s);
 
 }  // namespace equiload

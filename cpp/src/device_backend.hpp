@@ -46,7 +46,7 @@ class DeviceBackend {
     virtual void price_at_cost(List scenarios) = 0;  // v: what each site costs, burdens included
     virtual void plan(List scenarios) = 0;           // x: a first plan at v; reports `failed`
     virtual void repair(List scenarios) = 0;         // x: within every capacity; reports `failed`
-    virtual void bound(List scenarios) = 0;          // completes v; reports `bound` and `region_prices`
+    virtual void bound(List scenarios) = 0;          // completes v; reports `bound` and `pi`
     virtual void evaluate(List scenarios) = 0;       // x at v; reports its costs and burdens
     virtual void keep_prices(List scenarios) = 0;    // v is the best so far
     virtual void keep_allocation(List scenarios) = 0;

@@ -6,7 +6,9 @@
 #include <iterator>
 #include <limits>
 #include <map>
+#include <memory>
 #include <optional>
+#include <stdexcept>
 #include <tuple>
 #include <utility>
 
@@ -51,14 +53,16 @@ struct Run {
     }
 
     // Scenarios of one kind can be solved by the same launches: where they lie, quadratic costs or not, what
-    // shedding costs, the footprints with a price and which of them are budgets.
+    // shedding costs, how many footprints there are, those with a price, which of these are budgets, and
+    // their regions.
     using Kind = std::tuple<int, bool, double, std::vector<std::size_t>>;
     Kind kind() const {
-        std::vector<std::size_t> priced;
+        std::vector<std::size_t> priced{reduced.footprints.size()};
         for (std::size_t r = 0; r < equity.footprints(); ++r) {
             const Footprint& footprint = reduced.footprints[equity.footprint(r)];
             priced.push_back(equity.footprint(r));
             priced.push_back(footprint.kind == EquityKind::budget);
+            priced.push_back(footprint.regions());
         }
         return {scenario.problem->device, static_cast<bool>(reduced.quadratic), scenario.problem->shed_cost,
                 priced};
@@ -123,7 +127,6 @@ class Fleet {
         }
         active = list(active, [&](int s) { return !run(s).status; });
         if (active.empty()) return;
-        started_ = true;
         for (int s : active) keep_reserve(s);
         backend_->start(active);
         backend_->begin(active);
@@ -160,20 +163,22 @@ class Fleet {
         solution.status = *own.status;
         solution.iterations = own.now.iterations;
         solution.setup_seconds = own.setup_seconds;
-        solution.restarts = started_ ? static_cast<std::int64_t>(backend_->restarts(s)) : 0;
+        if (own.now.iterations > 0) solution.restarts = static_cast<std::int64_t>(backend_->restarts(s));
         if (solution.status == Status::infeasible) {
             solution.infeasibility = describe_budgets(own.presolved, own.ray, own.budget_ray, team_);
             solution.objective = solution.lower_bound = std::numeric_limits<double>::infinity();
             solution.gap = std::numeric_limits<double>::quiet_NaN();
         } else if (solution.status != Status::unsolved) {
             if (own.scenario.problem->device >= 0) return answer_there(s, solution);
-            std::vector<double> allocation(own.reduced.slots * own.reduced.arcs);
+            const std::size_t numbers = own.reduced.slots * own.reduced.arcs;
+            const auto allocation = std::make_unique_for_overwrite<double[]>(numbers);
             Prices prices;
             prices.energy.resize(own.reduced.slots * own.reduced.sites);
             prices.equity = own.best_equity;
-            backend_->read_allocation(s, allocation.data());
+            backend_->read_allocation(s, allocation.get());
             backend_->read_prices(s, true, prices.energy.data());
-            certify(*own.scenario.problem, own.presolved, allocation, prices, team_, solution);
+            certify(*own.scenario.problem, own.presolved, {allocation.get(), numbers}, prices, team_,
+                    solution);
             check_status(solution);
         }
     }
@@ -396,7 +401,6 @@ class Fleet {
     const Tuning& tuning_;
     Team& team_;
     std::unique_ptr<DeviceBackend> backend_;
-    bool started_ = false;
 };
 
 // Solves runs of one kind, as many at a time as fit into the device's memory.
@@ -417,6 +421,13 @@ void solve_together(std::span<Run* const> runs, const Settings& settings, const 
         if (runs[k]->status) fleet->answer(static_cast<int>(k), runs[k]->solution);
 }
 
+bool one_network(const Problem& a, const Problem& b) {
+    return a.slots == b.slots && a.gateways == b.gateways && a.sites == b.sites &&
+           std::ranges::equal(a.arc_gateway, b.arc_gateway) && std::ranges::equal(a.arc_site, b.arc_site) &&
+           std::ranges::equal(a.arc_delay, b.arc_delay) && std::ranges::equal(a.arc_energy, b.arc_energy) &&
+           std::ranges::equal(a.arc_cost, b.arc_cost);
+}
+
 }  // namespace
 
 std::vector<Solution> solve_on_device(const std::vector<Scenario>& scenarios, const Settings& settings,
@@ -426,7 +437,7 @@ std::vector<Solution> solve_on_device(const std::vector<Scenario>& scenarios, co
     const bool single = scenarios.size() == 1;
     bool stop = false;
     const Control own{single ? control.watch : Callback(),
-                      [&] { return stop || (control.interrupt && control.interrupt()); }};
+                      [&] { return stop = stop || (control.interrupt && control.interrupt()); }};
     Watch watch(own, start, settings.time_limit);
     std::int64_t done = 0;
     const auto finished = [&] {
@@ -437,6 +448,8 @@ std::vector<Solution> solve_on_device(const std::vector<Scenario>& scenarios, co
     std::deque<Run> runs;
     std::map<Run::Kind, std::vector<Run*>> by_kind;
     for (const Scenario& scenario : scenarios) {
+        if (!one_network(*scenario.problem, *scenarios.front().problem))
+            throw std::invalid_argument("scenarios on a device must have one network");
         Run& run = runs.emplace_back(scenario, settings.tol);
         const bool there = scenario.problem->device >= 0;
         if (there || Repair(run.reduced).stranded().empty()) by_kind[run.kind()].push_back(&run);
@@ -447,7 +460,8 @@ std::vector<Solution> solve_on_device(const std::vector<Scenario>& scenarios, co
     std::vector<Solution> solutions;
     for (Run& run : runs) {
         if (!run.status) {
-            run.solution = means.on_host(run.scenario);
+            const double left = std::max(1e-9, settings.time_limit - watch.seconds());
+            run.solution = means.on_host(run.scenario, own, left);
             finished();
         } else {
             run.solution.device = means.name, run.solution.method = "first-order";

@@ -18,8 +18,9 @@ struct DeviceMeans {
     // Makes the back end for scenarios of one network; throws OutOfDeviceMemory where they do not fit
     // together.
     std::function<std::unique_ptr<DeviceBackend>(std::span<const DeviceScenario>, Team&)> make;
-    // Solves one scenario on the host: one that has no first plan, to prove that it has none.
-    std::function<Solution(const Scenario&)> on_host;
+    // Solves one scenario on the host in so many seconds: one that has no first plan, to prove that it has
+    // none.
+    std::function<Solution(const Scenario&, const Control&, double time_limit)> on_host;
 };
 
 // Solves scenarios of one network side by side, each to its own certificate and its own end. Those that do

@@ -74,9 +74,9 @@ class GridBackend final : public DeviceBackend {
         complete(there);
         machine_.for_each_group(there.size * model_.slots, slot_members,
                                 grid::Bound{there.list, rows_, model_.slots, parts_.data()});
-        sum_rows(parts_.data(), bounds_.data(), there, model_.slots, 1);
-        fetch(list, bounds_, 1, [](Report& report, const double* value) { report.bound = *value; });
-        fetch(list, pi_, regions_, [this](Report& report, const double* pi) {
+        sum_rows(parts_.data(), bounds_.there.data(), there, model_.slots, 1);
+        fetch(list, bounds_, [](Report& report, const double* value) { report.bound = *value; });
+        fetch(list, pi_, [this](Report& report, const double* pi) {
             report.pi.clear();
             for (int r = 0; r < model_.footprints; ++r) {
                 const int regions = equity_.state().terms[r].regions;
@@ -91,8 +91,8 @@ class GridBackend final : public DeviceBackend {
         const Listed there = show(list);
         machine_.for_each_group(there.size * model_.slots, slot_members,
                                 grid::Evaluate{there.list, rows_, model_.slots, parts_.data()});
-        sum_rows(parts_.data(), costs_.data(), there, model_.slots, numbers);
-        fetch(list, costs_, numbers, [](Report& report, const double* cost) {
+        sum_rows(parts_.data(), costs_.there.data(), there, model_.slots, numbers);
+        fetch(list, costs_, [](Report& report, const double* cost) {
             report.arc = cost[0], report.energy = cost[1];
             report.quadratic = cost[2], report.overload = cost[3];
         });
@@ -100,8 +100,8 @@ class GridBackend final : public DeviceBackend {
         machine_.for_each(
             there.size * row_chunks_ * each,
             grid::Burdens{there.list, rows_, row_chunks_, model_.sites, model_.footprints, parts_.data()});
-        sum_rows(parts_.data(), burdens_.data(), there, row_chunks_, each);
-        fetch(list, burdens_, static_cast<std::size_t>(each),
+        sum_rows(parts_.data(), burdens_.there.data(), there, row_chunks_, each);
+        fetch(list, burdens_,
               [each](Report& report, const double* burden) { report.burden.assign(burden, burden + each); });
     }
 
@@ -148,7 +148,7 @@ class GridBackend final : public DeviceBackend {
     void work_on(List list, List careful) override {
         machine_.synchronise();
         active_ = show(list, active_list_), careful_ = show(careful, careful_list_);
-        for (Repeated& kind : kinds_) kind.sequence.reset();
+        for (Repeated& kind : kinds_) kind = {};
     }
 
     void iterate(const Pass& pass) override {
@@ -171,7 +171,7 @@ class GridBackend final : public DeviceBackend {
             const EquityTerm& term = equity.state().terms[r];
             pi.insert(pi.end(), term.pi, term.pi + term.regions);
         }
-        machine_.upload(pi_.data() + static_cast<std::size_t>(s) * regions_, pi.data(), pi.size());
+        machine_.upload(pi_.there.data() + static_cast<std::size_t>(s) * regions_, pi.data(), pi.size());
         machine_.synchronise();
         set_site_prices(s, equity.site_prices());
         start(only), begin(only);
@@ -245,9 +245,12 @@ class GridBackend final : public DeviceBackend {
     std::vector<double> work(int s) override {
         const Problem& p = original(s);
         const Listed there = show(std::vector<int>{0});
-        sum_rows(p.demand.values, parts_.data(), there, static_cast<int>(p.slots),
+        const std::size_t rows = p.demand.stride ? p.slots : 1;  // one row may stand for every slot
+        sum_rows(p.demand.values, parts_.data(), there, static_cast<int>(rows),
                  static_cast<long>(p.gateways));
-        return read(parts_.data(), p.gateways);
+        std::vector<double> work = read(parts_.data(), p.gateways);
+        for (double& w : work) w *= static_cast<double>(p.slots / rows);
+        return work;
     }
 
     Report answer(int s, const std::vector<std::vector<double>>& equity, const DeviceOutput& to) override {
@@ -292,6 +295,11 @@ class GridBackend final : public DeviceBackend {
     static constexpr double infinity = std::numeric_limits<double>::infinity();
     static constexpr int slot_members = M::few_members;     // there are thousands of slots
     static constexpr int equity_members = M::many_members;  // and a scenario has hundreds of regions
+
+    struct Reported {  // numbers of every scenario, on the machine and where they come down
+        Array<double> there;
+        Staging<double> here;
+    };
 
     struct Listed {  // scenarios, on the machine
         const int* list = nullptr;
@@ -379,13 +387,19 @@ class GridBackend final : public DeviceBackend {
         visit(totals_, all * burden_count());
 
         visit(iteration_, 1);
-        visit(bounds_, all), visit(costs_, all * grid::Evaluate::numbers), visit(failed_, all);
-        visit(burdens_, all * footprints * p.sites), visit(shares_there_, all);
-        visit(lambda_, all * footprints * p.sites), visit(pi_, all * regions_);
+        visit(bounds_.there, all), visit(costs_.there, all * grid::Evaluate::numbers);
+        visit(failed_.there, all), visit(burdens_.there, all * footprints * p.sites);
+        visit(pi_.there, all * regions_), visit(lambda_, all * footprints * p.sites);
+        visit(shares_there_, all);
         visit(equity_numbers_, all * equity_size_[0]), visit(equity_indices_, all * equity_size_[1]);
         visit(terms_there_, all * footprints), visit(states_there_, all);
-        visit(scratch_, std::min(slots, static_cast<std::size_t>(machine_.places())) * scratch_bytes_);
+        visit(scratch_, places_of_repairs() * scratch_bytes_);
         if (caller_) caller_->each_array(visit);
+    }
+
+    // Groups that repair at the same time: no more than there are slots.
+    std::size_t places_of_repairs() const {
+        return std::min(static_cast<std::size_t>(machine_.places()), scenarios_.size() * problem_.slots);
     }
 
     // Numbers that the sums of an answer in the caller's terms have on their way.
@@ -412,10 +426,8 @@ class GridBackend final : public DeviceBackend {
         });
         staging_ = machine_.template make_staging<double>(staging_count);
         shares_ = machine_.template make_staging<double>(scenarios_.size());
-        const std::size_t all = scenarios_.size(), footprints = equity_.footprints();
-        for (std::size_t size : {std::size_t{1}, std::size_t{grid::Evaluate::numbers}, std::size_t{1},
-                                 footprints * problem_.sites, regions_})
-            reports_there_.push_back(machine_.template make_staging<double>(all * size));
+        for (Reported* numbers : {&bounds_, &costs_, &failed_, &burdens_, &pi_})
+            numbers->here = machine_.template make_staging<double>(numbers->there.size());
     }
 
     void point_at_arrays() {
@@ -544,7 +556,7 @@ class GridBackend final : public DeviceBackend {
         std::vector<EquityTerm> terms(state.terms, state.terms + state.count);
         double* numbers = equity_numbers_.data() + scenario * equity_size_[0];
         int* indices = equity_indices_.data() + scenario * equity_size_[1];
-        double* pi = pi_.data() + scenario * regions_;
+        double* pi = pi_.there.data() + scenario * regions_;
         const auto send = [&]<class Number>(Number*& array, auto* there, std::size_t size) {
             machine_.upload(there, array, size);
             array = there;
@@ -641,18 +653,16 @@ class GridBackend final : public DeviceBackend {
         return {array.data(), static_cast<long>(list.size())};
     }
 
-    // Brings down `each` numbers of every scenario; take(report, numbers) for those of the list after wait().
+    // Brings down what every scenario reports; take(report, numbers) for those of the list after wait().
     template <class Take>
-    void fetch(List list, const Array<double>& from, std::size_t each, Take take) {
-        Staging<double>& to = reports_there_[&from == &bounds_    ? 0
-                                             : &from == &costs_   ? 1
-                                             : &from == &failed_  ? 2
-                                             : &from == &burdens_ ? 3
-                                                                  : 4];
-        machine_.download(to.data(), from.data(), scenarios_.size() * each);
-        pending_.push_back([this, &to, each, take, chosen = std::vector<int>(list.begin(), list.end())] {
-            for (int s : chosen)
-                take(reports_[static_cast<std::size_t>(s)], to.data() + static_cast<std::size_t>(s) * each);
+    void fetch(List list, const Reported& from, Take take) {
+        machine_.download(from.here.data(), from.there.data(), from.there.size());
+        pending_.push_back([this, &from, take, chosen = std::vector<int>(list.begin(), list.end())] {
+            const std::size_t each = from.there.size() / scenarios_.size();
+            for (int s : chosen) {
+                const auto scenario = static_cast<std::size_t>(s);
+                take(reports_[scenario], from.here.data() + scenario * each);
+            }
         });
     }
 
@@ -687,8 +697,8 @@ class GridBackend final : public DeviceBackend {
         machine_.for_each_group(there.size * model_.slots, slot_members,
                                 grid::RepairSlot{there.list, rows_, open_models_.data(), model_.slots, fill,
                                                  scratch_.data(), scratch_bytes_, parts_.data()});
-        sum_rows(parts_.data(), failed_.data(), there, model_.slots, 1);
-        fetch(list, failed_, 1, [](Report& report, const double* slots) { report.failed = *slots; });
+        sum_rows(parts_.data(), failed_.there.data(), there, model_.slots, 1);
+        fetch(list, failed_, [](Report& report, const double* slots) { report.failed = *slots; });
     }
 
     // Where delayed arcs couple the slots a repair is one long search, no work for a device.
@@ -711,7 +721,8 @@ class GridBackend final : public DeviceBackend {
     // ------------------------------------------------------------------ the launches of an iteration
 
     // Launches that are repeated. The first time they run as they come: a device loads a kernel when it is
-    // first launched, which must not happen while it records.
+    // first launched, which must not happen while it records. And some kinds are not asked for again before
+    // scenarios end.
     struct Repeated {
         bool seen = false;
         std::optional<Sequence> sequence;
@@ -843,7 +854,7 @@ class GridBackend final : public DeviceBackend {
     std::array<std::size_t, 2> equity_size_{};  // numbers and indices of a scenario's equity terms
     Listed active_, careful_;                   // the scenarios at work, those with many inner steps
 
-    M machine_;  // outlives what it has made
+    M machine_;  // owns what it has made, and waits before it goes
     Array<int> row_, site_, delay_, sent_index_, in_start_, in_arc_, in_gateway_;
     Array<int> gateway_, arc_order_, site_start_, site_arcs_, active_list_, careful_list_, checked_list_;
     Array<double> energy_, cost_;
@@ -857,14 +868,13 @@ class GridBackend final : public DeviceBackend {
     Array<double> omega_, omega_start_, restarted_, restarts_, moved_, residual_start_, residual_last_, due_;
     Array<double> slot_sums_, pooled_, parts_, chunk_sums_, site_sums_, totals_, iteration_;
     std::array<Array<double>, 2> partial_;
-    Array<double> bounds_, costs_, failed_, burdens_, shares_there_;
-    Array<double> lambda_, pi_, equity_numbers_;
+    Reported bounds_, costs_, failed_, burdens_, pi_;
+    Array<double> shares_there_, lambda_, equity_numbers_;
     Array<int> equity_indices_;
     Array<EquityTerm> terms_there_;
     Array<EquityState> states_there_;
     Array<char> scratch_;
     Staging<double> staging_, shares_;
-    std::vector<Staging<double>> reports_there_;
     std::optional<GridCaller<M>> caller_;  // where the fields are on the machine already
     std::array<Repeated, 8> kinds_;        // by what the pass is asked to do
 

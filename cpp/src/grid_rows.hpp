@@ -153,8 +153,9 @@ struct Evaluate {                      // an item a slot
     EQUILOAD_HD void operator()(long n, G g, int) const {
         const Member of(n, list, slots);
         const int s = of.scenario;
-        const SlotCosts costs = evaluate_slot(g, rows.models[s], rows.lambda_of(s), rows.x_of(s),
-                                              rows.v_of(s), static_cast<int>(of.item), rows.load_of(s));
+        const RowModel m = rows.models[s];
+        const SlotCosts costs = evaluate_slot(g, m, rows.lambda_of(s), rows.x_of(s), rows.v_of(s),
+                                              static_cast<int>(of.item), rows.load_of(s));
         if (g.rank() != 0) return;
         double* const part = parts + numbers * n;
         part[0] = costs.arc, part[1] = costs.energy, part[2] = costs.quadratic, part[3] = costs.overload;
@@ -184,7 +185,8 @@ struct Burdens {
 
 // ------------------------------------------------------------------ repairs
 
-// An item a slot: makes its row of x keep every capacity, or with `fill` a first plan.
+// An item a slot: makes its row of x keep every capacity, or with `fill` a first plan. The model is copied:
+// for all that a compiler knows, what is written could change it otherwise.
 struct RepairSlot {
     const int* list;
     Rows rows;
@@ -199,7 +201,7 @@ struct RepairSlot {
     EQUILOAD_HD void operator()(long n, G g, int place) const {
         const Member of(n, list, slots);
         const int t = static_cast<int>(of.item);
-        const RowModel& m = open[of.scenario];
+        const RowModel m = open[of.scenario];
         double* const x = rows.x_of(of.scenario);
         if (!fill) serve_slot(g, m, x + static_cast<long>(t) * m.arcs, t);
         const RepairScratch own =

@@ -50,8 +50,8 @@ concept Machine =
         // Before anything is made: room for so many bytes, and for items with so many numbers of scratch.
         // Throws OutOfDeviceMemory, saying how many bytes are needed in all, where there is none.
         m.reserve(count, int{});
-        // Storage with data() and size(), its values undefined: on the machine, which owns it, or on the
-        // host.
+        // Storage with data() and size(), its values undefined: on the machine, or of the host and good for
+        // copies. The machine owns it.
         { m.template make<double>(count) } -> std::same_as<typename M::template Array<double>>;
         { m.template make_staging<double>(count) } -> std::same_as<typename M::template Staging<double>>;
 
@@ -62,11 +62,11 @@ concept Machine =
 
         m.for_each(long{}, launch);         // functor(n)
         m.for_each(long{}, int{}, launch);  // functor(n, scratch), each item with so many numbers of scratch
-        // functor(n, group, place): a group does an item together, with about so many members: a
-        // machine may take fewer or more, and says what it likes for short work and for long. `place` <
-        // places() numbers the groups at work at the same time, so that each has scratch of its own, in which
-        // it finds what the item before has left; a place does its items one after the other. Which items
-        // those are may not matter to what they compute.
+        // functor(n, group, place): a group does an item together, with about so many members: a machine may
+        // take others, and says what it likes for short work and for long. `place` < places() and < count
+        // numbers the groups at work at the same time, so that each has scratch of its own, in which it finds
+        // what the item before has left; a place does its items one after the other. Which items those are
+        // may not matter to what they compute.
         m.for_each_group(long{}, int{}, launch);
         { m.places() } -> std::same_as<int>;
 
@@ -74,7 +74,6 @@ concept Machine =
         { m.record(launch) } -> std::same_as<typename M::Sequence>;
         m.replay(sequence);
         m.synchronise();
-        { m.name() } -> std::convertible_to<std::string>;
     };
 
 }  // namespace equiload

@@ -172,7 +172,7 @@ Columns Presolved::columns() const {
     return c;
 }
 
-void Presolved::expand(const std::vector<double>& reduced, std::vector<double>& allocation,
+void Presolved::expand(std::span<const double> reduced, std::vector<double>& allocation,
                        std::vector<double>& shed, Team& team) const {
     const Problem& o = original_;
     allocation.resize(o.slots * o.arcs);

@@ -312,11 +312,12 @@ std::vector<Solution> solve_on_cuda(const std::vector<Scenario>& scenarios, cons
                                     const Control& control, const Tuning& tuning, int ordinal) {
     Settings host = settings;
     host.device = "cpu", host.method = "first-order";
-    const auto on_host = [&](const Scenario& scenario) {
+    const auto on_host = [&](const Scenario& scenario, const Control& own, double time_limit) {
+        host.time_limit = time_limit;
         if (scenario.problem->device < 0)
-            return Solve(*scenario.problem, host, tuning).run(scenario.start, control);
+            return Solve(*scenario.problem, host, tuning).run(scenario.start, own);
         const HostCopy copy(*scenario.problem, settings);
-        return Solve(copy.problem(), host, tuning).run(scenario.start, control);
+        return Solve(copy.problem(), host, tuning).run(scenario.start, own);
     };
     const auto make = [&](std::span<const DeviceScenario> together, Team& team) {
         return make_cuda_backend(together, team, tuning, settings, ordinal);
@@ -337,9 +338,12 @@ std::vector<Solution> solve_on_cuda(const std::vector<Scenario>& scenarios, cons
     return solutions;
 }
 
-// Where a problem lies on a device it is solved there.
+// Where a problem lies on a device it is solved there, after what the default stream still does to its arrays
+// unless there is word of another stream: one of the solver's own would wait for neither.
 Settings on_its_device(const Problem& problem, Settings settings) {
+    constexpr std::uintptr_t default_stream = 1;  // cudaStreamLegacy
     if (problem.device < 0) return settings;
+    if (settings.stream == 0) settings.stream = default_stream;
     const std::string there = "cuda:" + std::to_string(problem.device);
     if (settings.device == "auto") settings.device = there;
     if (settings.cuda_ordinal() != problem.device)
@@ -364,7 +368,8 @@ Solution solve(const Problem& problem, const Settings& given, const WarmStart& w
 std::vector<Solution> solve_batch(const std::vector<Scenario>& scenarios, const Settings& given,
                                   const Control& control, const Tuning& tuning) {
     if (scenarios.empty()) return {};
-    const Settings settings = on_its_device(*scenarios.front().problem, given);
+    Settings settings = given;
+    for (const Scenario& scenario : scenarios) settings = on_its_device(*scenario.problem, settings);
     settings.validate();
     if (settings.cuda_ordinal() >= 0)
         return solve_on_cuda(scenarios, settings, control, tuning, settings.cuda_ordinal());

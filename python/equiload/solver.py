@@ -29,9 +29,6 @@ DEVICES = ("auto", "cpu", "reference", "cuda")
 METHODS = ("auto", "barrier", "first-order")
 PRECISIONS = ("double", "mixed")
 
-# CUDA's name for its default stream, which libraries call 0; to the core 0 is a stream of its own.
-_LEGACY_STREAM = 1
-
 
 def solve(
     problem: Problem,
@@ -195,7 +192,7 @@ def _follow(settings: _core.Settings, problems: Sequence[Problem]) -> Worker | N
             settings.device = asked
     if worker is None or settings.device != there:
         return None
-    settings.stream = worker.stream() or _LEGACY_STREAM
+    settings.stream = worker.stream()
     return worker
 
 

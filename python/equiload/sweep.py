@@ -51,8 +51,8 @@ def solve_batch(
     tol : float
         The gap to reach in every scenario.
     device, precision : str
-        As for `solve`; on a CUDA device one scenario after the other. Scenarios are solved where
-        their arrays lie if all lie on the same device, else by way of the host.
+        As for `solve`; on a CUDA device side by side, as many as fit into its memory. Scenarios
+        are solved where their arrays lie if all lie on the same device, else by way of the host.
     threads : int, optional
         Scenarios in work at the same time; by default as many as the process may use cores. The
         answers have the same bits for any number.

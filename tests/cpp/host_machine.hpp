@@ -129,8 +129,6 @@ class HostMachine {
         now.swap(queue_);
         for (const auto& work : now) work();
     }
-    std::string name() const { return "host machine"; }
-
     int replays = 0, synchronised = 0;
 
  private:

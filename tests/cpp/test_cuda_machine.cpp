@@ -102,7 +102,7 @@ std::vector<double> reductions(int processors, long count, int members, int most
 TEST_CASE("cuda machine: groups from a warp to the largest block") {
     for (int members : {0, 1, 32, 33, 64, 96, 256, 257, 5000}) {
         CAPTURE(members);
-        const int rounded = std::clamp((members + 31) / 32 * 32, 32, 256);
+        const int rounded = std::clamp((members + 31) / 32 * 32, 32, BlockGroup::largest);
         const std::vector<double> found = reductions(1, 3, members, rounded);
         CHECK(found == reductions(3, 3, members, rounded));
     }

@@ -106,6 +106,18 @@ TEST_CASE("grid: what does not fit is said before anything is allocated") {
     CHECK_THROWS_AS(Passes(setting, on_host<Host>(setting.team, 1000)), OutOfDeviceMemory);
 }
 
+TEST_CASE("grid: repairs have memory for the slots that there are, however many a machine could do at once") {
+    struct Wide : HostMachine {
+        using HostMachine::HostMachine;
+        int places() const { return 1 << 20; }
+    };
+    const Setting setting(random_world({}, 5));
+    const DeviceScenario scenario{&setting.original, &setting.presolved, &setting.equity};
+    Team team(1);
+    const std::size_t most_bytes = std::size_t{1} << 24;
+    CHECK_NOTHROW(GridBackend<Wide, double>(std::span(&scenario, 1), team, {}, most_bytes));
+}
+
 // Solves on a grid; no scenario may need the host.
 template <class B>
 std::vector<Solution> solve_all(const std::vector<Scenario>& scenarios, double tol,
@@ -117,7 +129,9 @@ std::vector<Solution> solve_all(const std::vector<Scenario>& scenarios, double t
                             [&](std::span<const DeviceScenario> together, Team& team) {
                                 return std::make_unique<B>(together, team, Tuning{}, most_bytes);
                             },
-                            [](const Scenario&) -> Solution { throw std::logic_error("sent to the host"); }};
+                            [](const Scenario&, const Control&, double) -> Solution {
+                                throw std::logic_error("sent to the host");
+                            }};
     return solve_on_device(scenarios, settings, control, Tuning{}, 1, means);
 }
 
@@ -196,6 +210,13 @@ TEST_CASE("grid: a batch has the bits of its scenarios solved alone, in any comp
     for (std::size_t k = 0; k < scenarios.size(); ++k) CHECK(apart[k].allocation == together[k].allocation);
 }
 
+TEST_CASE("grid: scenarios of two networks are refused") {
+    std::vector<World> worlds = family(2);
+    worlds[1].cost[0] += 1;
+    const Problem one = worlds[0].view(), other = worlds[1].view();
+    CHECK_THROWS_AS(solve_all<Host>({{&one, {}}, {&other, {}}}, 1e-5), std::invalid_argument);
+}
+
 TEST_CASE("grid: budgets, met by blends, and budgets that cannot be met") {
     Shape shape;
     shape.slots = 12, shape.footprints = 1;
@@ -228,6 +249,11 @@ TEST_CASE("grid: a warm start is taken, an interrupt and a limit leave a certifi
     const Solution warm = solve_all<Host>({{&problem, start}}, 1e-5).front();
     CHECK(warm.status == Status::optimal);
     CHECK(warm.iterations == 0);
+    const Scenario both[] = {{&problem, start}, {&problem, {}}};
+    const std::vector<Solution> mixed = solve_all<Host>({both[0], both[1]}, 1e-5);
+    CHECK(mixed[0].iterations == 0);
+    CHECK(mixed[0].restarts == 0);
+    CHECK(mixed[1].iterations > 0);
     int checks = 0;
     const Control control{[&](const Progress& now) { return now.iterations > 0 && ++checks == 2; }, {}};
     const Solution stopped = solve_all<Host>({{&problem, {}}}, 1e-9, 1u << 30, control).front();
@@ -316,13 +342,35 @@ TEST_CASE("grid: gateways that are pooled, rows that stand for every slot") {
     CHECK(Presolved(problem).problem().gateways == 5);
     problem.capacity.stride = 0;
     answers_there(problem, 1e-5);
+    problem.demand.stride = 0;
+    answers_there(problem, 1e-5);
 }
 
-TEST_CASE("grid: what has no first plan is sent to the host") {
+TEST_CASE("grid: what has no first plan is sent to the host, in the time that is left, and can be stopped") {
     World world = family(1).front();
     for (double& c : world.capacity) c = 0.01;
     const Problem problem = world.view();
-    CHECK_THROWS_WITH_AS(solve_all<Host>({{&problem, {}}}, 1e-5), "sent to the host", std::logic_error);
+    Settings settings;
+    settings.time_limit = 1000;
+    int heard = 0, sent = 0, scenarios_done = 0;
+    const DeviceMeans means{"grid",
+                            [](std::span<const DeviceScenario> together, Team& team) {
+                                return std::make_unique<Host>(together, team, Tuning{});
+                            },
+                            [&](const Scenario& scenario, const Control& control, double time_limit) {
+                                ++sent;
+                                CHECK(scenario.problem == &problem);
+                                CHECK(time_limit < settings.time_limit);
+                                CHECK(control.interrupt());  // heard once, it holds for all that follow
+                                CHECK_FALSE(control.watch);  // that of a batch counts scenarios
+                                return Solution{};
+                            }};
+    const Control control{
+        [&](const Progress& now) { return scenarios_done = static_cast<int>(now.iterations), false; },
+        [&] { return ++heard == 1; }};
+    solve_on_device({{&problem, {}}, {&problem, {}}}, settings, control, Tuning{}, 1, means);
+    CHECK(sent == 2);
+    CHECK(scenarios_done == 2);
 }
 
 }  // namespace

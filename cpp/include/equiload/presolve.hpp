@@ -3,6 +3,7 @@
 // shedding becomes an arc.
 #pragma once
 
+#include <span>
 #include <vector>
 
 #include "problem.hpp"
@@ -35,8 +36,8 @@ class Presolved {
     Columns columns() const;
 
     // The caller's allocation (T, A) and shed work (T, J) from the reduced one.
-    void expand(const std::vector<double>& reduced, std::vector<double>& allocation,
-                std::vector<double>& shed, Team& team) const;
+    void expand(std::span<const double> reduced, std::vector<double>& allocation, std::vector<double>& shed,
+                Team& team) const;
     // The reduced problem's allocation from the caller's.
     std::vector<double> restrict(const double* allocation, const double* shed, Team& team) const;
 

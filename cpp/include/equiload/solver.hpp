@@ -43,7 +43,7 @@ struct Scenario {
 // a device side by side in the same launches. The answers have the same bits as those of single solves, for
 // any number of threads. `time_limit` is for all of them; a scenario that it leaves no time for returns its
 // first plan. `control.watch` is called after every scenario with the number of those done. On a device all
-// scenarios must have one network.
+// scenarios must have one network, and as many slots.
 std::vector<Solution> solve_batch(const std::vector<Scenario>& scenarios, const Settings& settings,
                                   const Control& control = {}, const Tuning& tuning = {});
 

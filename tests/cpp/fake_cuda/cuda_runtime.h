@@ -254,10 +254,18 @@ inline cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
     for (const auto& work : works) work();
     return cudaSuccess;
 }
-inline cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind,
+// Host memory that is not page-locked has been read when the call returns, as CUDA says.
+inline cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind,
                                    cudaStream_t stream) {
     FAKE_CUDA_CALL;
-    fake_cuda::at(stream).works.push_back([=] { std::memcpy(to, from, bytes); });
+    fake_cuda::Works& works = fake_cuda::at(stream).works;
+    const auto first = static_cast<const char*>(from);
+    if (kind == cudaMemcpyHostToDevice && !fake_cuda::state.host_memory.contains(const_cast<void*>(from)))
+        works.push_back([to, staged = std::vector<char>(first, first + bytes)] {
+            std::memcpy(to, staged.data(), staged.size());
+        });
+    else
+        works.push_back([=] { std::memcpy(to, from, bytes); });
     return cudaSuccess;
 }
 
