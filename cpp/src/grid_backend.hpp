@@ -14,6 +14,7 @@
 
 #include "arc_lists.hpp"
 #include "device_backend.hpp"
+#include "equiload/algorithm/certificate.hpp"
 #include "equiload/algorithm/equity_steps.hpp"
 #include "equiload/budgets.hpp"
 #include "equiload/repair.hpp"
@@ -236,12 +237,7 @@ class GridBackend final : public DeviceBackend {
     Report answer(int s, const std::vector<std::vector<double>>& equity, const DeviceOutput& to) override {
         const Problem& p = original(s);
         const auto scenario = static_cast<std::size_t>(s);
-        std::vector<double> lambda;
-        for (std::size_t r = 0; r < p.footprints.size(); ++r)
-            for (Index g : p.footprints[r].region)
-                lambda.push_back(
-                    r < equity.size() && !equity[r].empty() ? equity[r][static_cast<std::size_t>(g)] : 0.0);
-        caller_->show_model(machine_, p, lambda);
+        caller_->show_model(machine_, p, site_prices(p, equity));
         caller_->expand(machine_, p, scenarios_[scenario].presolved->problem(),
                         best_x_.data() + scenario * arcs(),
                         demand_rows_.data() + scenario * problem_.slots * problem_.gateways,
@@ -387,7 +383,7 @@ class GridBackend final : public DeviceBackend {
     // Room for everything at once, so that what does not fit is said before anything is done.
     void reserve() {
         measure_equity();
-        scratch_bytes_ = RepairScratch::bytes(sizes_of_rows(), slot_members);
+        scratch_bytes_ = RepairScratch::bytes(row_model(problem_), slot_members);
         std::size_t bytes = 0;
         each_array([&](auto& array, std::size_t size) {
             bytes += (size * sizeof(*array.data()) + M::alignment - 1) / M::alignment * M::alignment;
@@ -445,13 +441,6 @@ class GridBackend final : public DeviceBackend {
         upload(arc_order_, order);
     }
 
-    RowModel sizes_of_rows() const {
-        RowModel m;
-        m.slots = model_.slots, m.gateways = model_.gateways, m.sites = model_.sites, m.arcs = model_.arcs;
-        m.footprints = model_.footprints;
-        return m;
-    }
-
     void upload_scenario(int s) {
         const Problem& p = scenarios_[static_cast<std::size_t>(s)].presolved->problem();
         const auto rows = static_cast<std::size_t>(s) * p.slots;
@@ -463,7 +452,8 @@ class GridBackend final : public DeviceBackend {
                 upload_field(p.*field, there, p.sites);
             return {there, p.sites};
         };
-        RowModel m = sizes_of_rows();
+        RowModel m = row_model(p);
+        m.footprints = model_.footprints;
         m.demand = {demand_rows_.data() + rows * p.gateways, p.gateways};
         if (caller_)
             caller_->pool_gateways(machine_, original(s).demand, demand_rows_.data() + rows * p.gateways);

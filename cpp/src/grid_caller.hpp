@@ -58,17 +58,13 @@ class GridCaller {
     RowModel* show_model(M& machine, const Problem& p, const std::vector<double>& lambda) {
         std::vector<Field> footprints;
         for (const Footprint& footprint : p.footprints) footprints.push_back(footprint.values);
-        RowModel m;
-        m.slots = static_cast<int>(p.slots), m.gateways = static_cast<int>(p.gateways);
-        m.sites = static_cast<int>(p.sites), m.arcs = static_cast<int>(p.arcs);
+        RowModel m = row_model(p);
         m.footprints = static_cast<int>(footprints.size());
-        m.demand = p.demand, m.capacity = p.capacity, m.price = p.price, m.quadratic = p.quadratic;
         m.footprint = footprints_.data();
         m.gateway = gateway_.data(), m.site = site_.data(), m.delay = delay_.data();
         m.energy = energy_.data(), m.cost = cost_.data();
         m.by_gateway = {gateway_start_.data(), gateway_arcs_.data()};
         m.by_site = {site_start_of_arcs_.data(), site_arcs_.data()};
-        m.shed_cost = p.shed_cost;
         machine.upload(footprints_.data(), footprints.data(), footprints.size());
         machine.upload(lambda_.data(), lambda.data(), lambda.size());
         machine.upload(model_.data(), &m, 1);

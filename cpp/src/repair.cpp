@@ -26,15 +26,7 @@ Grouping rows_by_cell(const Problem& p) {
 
 Repair::Repair(const Problem& problem)
     : problem_(problem), by_gateway_(rows_by_cell(problem)), by_site_(problem.arc_site, problem.sites) {
-    const Problem& p = problem;
-    model_.slots = static_cast<int>(p.slots), model_.gateways = static_cast<int>(p.gateways);
-    model_.sites = static_cast<int>(p.sites), model_.arcs = static_cast<int>(p.arcs);
-    model_.horizon = p.max_delay() > 0 ? model_.slots : 1;
-    model_.demand = p.demand, model_.capacity = p.capacity;
-    model_.price = p.price, model_.quadratic = p.quadratic;
-    model_.gateway = p.arc_gateway.data(), model_.site = p.arc_site.data();
-    model_.delay = p.arc_delay.data();
-    model_.energy = p.arc_energy.data(), model_.cost = p.arc_cost.data();
+    model_ = row_model(problem);
     model_.by_gateway = {by_gateway_.start.data(), by_gateway_.order.data()};
     model_.by_site = {by_site_.start.data(), by_site_.order.data()};
 }

@@ -1,5 +1,6 @@
 // Members of a group on one thread of the host: each runs on a stack of its own until it has to wait for the
-// others. Which of those that can go on does so next is random, so that what holds only in one order fails.
+// others. Which of those that can go on does so next is random, and there is always one that only goes on
+// when no other can: what holds only in one order fails.
 #pragma once
 
 #include <ucontext.h>
@@ -130,24 +131,34 @@ class Fibers {
     };
     struct Ended {};
 
-    // Some of the fibers that can go on do, and some tasks begin.
+    // The fibers that can go on do, and some tasks begin.
     void sweep() {
-        std::size_t able = 0;
+        std::size_t moved = 0;
         std::shuffle(waiting_.begin(), waiting_.end(), random_);
-        for (std::size_t k = waiting_.size(); k-- > 0;) {
-            if (!waiting_[k]->can_go_on()) continue;
-            ++able;
-            if (random_() % 4 != 0) resume(k);
-        }
-        const std::size_t left = tasks_.size() - begun_;
-        if (able + left == 0) return fail("the others have ended", waiting_.front()->where);
-        const std::size_t until = begun_ + random_() % (left + 1);
+        for (std::size_t k = waiting_.size(); k-- > 0;)
+            if (waiting_[k].get() != last_ && waiting_[k]->can_go_on()) resume(k), ++moved;
+        if (begun_ < tasks_.size()) return begin(random_() % (tasks_.size() - begun_) + 1);
+        if (moved == 0) wake_last();
+    }
+
+    void begin(std::size_t tasks) {
+        const std::size_t until = begun_ + tasks;
         while (begun_ < until && !failure_) {
             if (idle_.empty()) idle_.push_back(std::make_unique<Fiber>(*this));
             waiting_.push_back(std::move(idle_.back()));
             idle_.pop_back();
             resume(waiting_.size() - 1);
         }
+    }
+
+    // Another one takes its turn to be last.
+    void wake_last() {
+        for (std::size_t k = 0; k < waiting_.size(); ++k)
+            if (waiting_[k]->can_go_on()) {
+                last_ = waiting_[random_() % waiting_.size()].get();
+                return resume(k);
+            }
+        if (!waiting_.empty()) fail("the others have ended", waiting_.front()->where);
     }
 
     // Until it waits again, or has nothing left to do.
@@ -158,7 +169,11 @@ class Fibers {
         fiber.meeting = nullptr;
         thread_.switch_to(fiber.strand);
         current_ = before;
-        if (fiber.meeting) return;
+        if (fiber.meeting) {
+            if (!last_) last_ = &fiber;
+            return;
+        }
+        if (last_ == &fiber) last_ = nullptr;
         idle_.push_back(std::move(waiting_[k]));
         waiting_.erase(waiting_.begin() + static_cast<long>(k));
     }
@@ -192,6 +207,7 @@ class Fibers {
     inline static thread_local Fiber* current_ = nullptr;
     Strand thread_;
     std::vector<std::unique_ptr<Fiber>> waiting_, idle_;
+    const Fiber* last_ = nullptr;
     std::vector<int> tasks_;
     std::size_t begun_ = 0;
     const std::function<void(int)>* body_ = nullptr;

@@ -36,7 +36,7 @@ struct Reduce {
     EQUILOAD_HD void operator()(long n, const G& group, int) const {
         double* const own = found + (n * most_members + group.rank()) * results;
         double* const marks = seen + n * most_members;
-        double sum = 0, least = values[n * length], most = least;
+        double sum = 0, least = values[n * length + group.rank() % length], most = least;
         for (int k = group.rank(); k < length; k += group.size()) {
             const double value = values[n * length + k];
             sum += value, least = value < least ? value : least, most = most < value ? value : most;

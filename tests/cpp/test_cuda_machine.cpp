@@ -3,6 +3,8 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <array>
+#include <cmath>
 #include <cstring>
 #include <memory>
 #include <span>
@@ -28,7 +30,7 @@ Passes on_device(Setting& setting, int ordinal, std::uintptr_t stream) {
 
 // A fresh runtime; at the end nothing may be left of what was made.
 struct Runtime {
-    Runtime() { fake_cuda::state = {}; }
+    Runtime() { fake_cuda::state = {}, fake_cuda::current_device = 0; }
     ~Runtime() { CHECK(fake_cuda::state.empty()); }
     fake_cuda::State* operator->() const { return &fake_cuda::state; }
 };
@@ -106,6 +108,26 @@ TEST_CASE("cuda machine: groups from a warp to the largest block") {
     }
 }
 
+TEST_CASE("cuda machine: zeros of both signs and NaN have one answer, too") {
+    for (int members : {32, 96}) {
+        const Runtime runtime;
+        CudaMachine machine(0, 0);
+        machine.reserve(1 << 20, 0);
+        const auto count = static_cast<std::size_t>(members);
+        auto values = machine.make<double>(count), seen = machine.make<double>(count),
+             found = machine.make<double>(count * Reduce::results);
+        std::vector<double> data(values.size()), result(found.size());
+        for (std::size_t k = 0; k < count; ++k) data[k] = std::array{0.0, -0.0, std::nan("")}[k % 3];
+        machine.upload(values.data(), data.data(), count);
+        machine.for_each_group(1, members,
+                               Reduce{members, members, values.data(), seen.data(), found.data()});
+        machine.download(result.data(), found.data(), result.size());
+        machine.synchronise();
+        for (std::size_t k = 0; k < result.size(); ++k)
+            CHECK(std::memcmp(&result[k], &result[k % Reduce::results], sizeof(double)) == 0);
+    }
+}
+
 TEST_CASE("cuda machine: more items than places, and scratch of every place") {
     constexpr int length = 70;
     for (long count : {0, 1, 63, 64, 65, 200}) {
@@ -117,10 +139,13 @@ TEST_CASE("cuda machine: more items than places, and scratch of every place") {
         machine.reserve(1 << 20, 0);
         auto scratch = machine.make<double>(64 * length);
         auto reversed = machine.make<double>(static_cast<std::size_t>(count * length));
-        std::vector<double> found(reversed.size());
+        std::vector<double> found(reversed.size()), left(scratch.size());
         machine.for_each_group(count, 64, Reverse{length, scratch.data(), reversed.data()});
         machine.download(found.data(), reversed.data(), found.size());
+        machine.download(left.data(), scratch.data(), left.size());
         machine.synchronise();
+        for (long place = 0; place < std::min(count, 64L); ++place)  // its last item
+            CHECK(left[static_cast<std::size_t>(place * length)] == (count - 1 - place) / 64 * 64 + place);
         bool right = true;
         for (std::size_t k = 0; k < found.size(); ++k)
             right = right && found[k] == static_cast<double>(k / length + length - 1 - k % length);
@@ -179,10 +204,10 @@ TEST_CASE("cuda machine: what is missing when memory is short") {
 TEST_CASE("cuda machine: the caller's device and stream") {
     Setting setting(random_world({}, 2));
     const Runtime runtime;
-    runtime->current_device = 3;
+    fake_cuda::current_device = 3;
     fake_cuda::Stream callers;
     play_a_little(setting, 1, reinterpret_cast<std::uintptr_t>(&callers));
-    CHECK(runtime->current_device == 3);
+    CHECK(fake_cuda::current_device == 3);
     CHECK(callers.works.empty());
 }
 

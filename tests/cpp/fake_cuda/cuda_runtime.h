@@ -1,6 +1,7 @@
 // As much of the CUDA runtime as cuda_machine.cuh uses, on the host: streams put off their work until they
 // are waited for, kernels run block by block, their threads one after the other or, where they wait for each
-// other, as fibers; any call can be made to fail, and what is alive is counted.
+// other, as fibers; any call can be made to fail, and what is alive is counted. Threads may call it at the
+// same time, as long as each has a stream of its own.
 #pragma once
 
 #include <cstddef>
@@ -8,6 +9,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <set>
 #include <stdexcept>
 #include <string>
@@ -39,7 +41,7 @@ struct Graph {
 };
 
 struct State {
-    int current_device = 0, processors = 1;
+    int processors = 1;
     std::size_t total_bytes = std::size_t{1} << 30;
     long calls = 0, fail_at = -1;  // the call that fails
     std::map<void*, std::size_t> device_memory;
@@ -56,6 +58,8 @@ struct State {
     }
 };
 inline State state;
+inline std::mutex state_mutex;
+inline thread_local int current_device = 0;
 
 }  // namespace fake_cuda
 
@@ -148,17 +152,33 @@ inline const char* cudaGetErrorString(cudaError_t status) {
 }
 inline cudaError_t cudaGetLastError() { return cudaSuccess; }
 
+#define FAKE_CUDA_LOCK const std::lock_guard fake_cuda_lock(fake_cuda::state_mutex)
 #define FAKE_CUDA_CALL \
+    FAKE_CUDA_LOCK;    \
     if (fake_cuda::state.fails()) return cudaErrorUnknown
 
+struct cudaDeviceProp {
+    char name[256] = "stand-in on the host";
+};
+
+inline cudaError_t cudaGetDeviceCount(int* count) {
+    FAKE_CUDA_CALL;
+    *count = 1;
+    return cudaSuccess;
+}
+inline cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int) {
+    FAKE_CUDA_CALL;
+    *properties = {};
+    return cudaSuccess;
+}
 inline cudaError_t cudaGetDevice(int* device) {
     FAKE_CUDA_CALL;
-    *device = fake_cuda::state.current_device;
+    *device = fake_cuda::current_device;
     return cudaSuccess;
 }
 inline cudaError_t cudaSetDevice(int device) {
     FAKE_CUDA_CALL;
-    fake_cuda::state.current_device = device;
+    fake_cuda::current_device = device;
     return cudaSuccess;
 }
 inline cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr, int) {
@@ -180,6 +200,7 @@ inline cudaError_t cudaMalloc(void** at, std::size_t bytes) {
     return cudaSuccess;
 }
 inline cudaError_t cudaFree(void* at) {
+    FAKE_CUDA_LOCK;
     fake_cuda::state.device_memory.erase(at);
     ::operator delete(at, std::align_val_t{256});
     return cudaSuccess;
@@ -192,6 +213,7 @@ inline cudaError_t cudaMallocHost(void** at, std::size_t bytes) {
     return cudaSuccess;
 }
 inline cudaError_t cudaFreeHost(void* at) {
+    FAKE_CUDA_LOCK;
     fake_cuda::state.host_memory.erase(at);
     ::operator delete(at);
     return cudaSuccess;
@@ -204,6 +226,7 @@ inline cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
     return cudaSuccess;
 }
 inline cudaError_t cudaStreamDestroy(cudaStream_t stream) {
+    FAKE_CUDA_LOCK;
     fake_cuda::state.streams.erase(stream);
     delete stream;
     return cudaSuccess;
@@ -212,7 +235,9 @@ inline cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
     if (stream->capturing) return cudaErrorUnknown;
     fake_cuda::Works works;
     works.swap(stream->works);
-    if (fake_cuda::state.fails()) return cudaErrorUnknown;
+    {
+        FAKE_CUDA_CALL;
+    }
     for (const auto& work : works) work();
     return cudaSuccess;
 }
@@ -257,11 +282,13 @@ inline cudaError_t cudaGraphInstantiate(cudaGraphExec_t* exec, cudaGraph_t graph
     return cudaSuccess;
 }
 inline cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
+    FAKE_CUDA_LOCK;
     fake_cuda::state.graphs.erase(graph);
     delete graph;
     return cudaSuccess;
 }
 inline cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec) {
+    FAKE_CUDA_LOCK;
     fake_cuda::state.graphs.erase(exec);
     delete exec;
     return cudaSuccess;

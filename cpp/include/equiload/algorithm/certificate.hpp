@@ -15,6 +15,9 @@ struct Evaluation {
     std::vector<std::vector<double>> totals;  // (G_r,)
 };
 
+// Prices of burdens at each site, [footprint][site], from those of the regions; 0 where there are none.
+std::vector<double> site_prices(const Problem& problem, const std::vector<std::vector<double>>& equity);
+
 // Costs of an allocation (T, A) with `shed` (T, J) dropped (null: none).
 Evaluation evaluate(const Problem& problem, const double* allocation, const double* shed, Team& team);
 

@@ -23,6 +23,19 @@ struct RowModel {
     double shed_cost = std::numeric_limits<double>::infinity();
 };
 
+// A problem of the host but for its footprints and groups of arcs.
+inline RowModel row_model(const Problem& p) {
+    RowModel m;
+    m.slots = static_cast<int>(p.slots), m.gateways = static_cast<int>(p.gateways);
+    m.sites = static_cast<int>(p.sites), m.arcs = static_cast<int>(p.arcs);
+    m.horizon = p.max_delay() > 0 ? m.slots : 1;
+    m.demand = p.demand, m.capacity = p.capacity, m.price = p.price, m.quadratic = p.quadratic;
+    m.gateway = p.arc_gateway.data(), m.site = p.arc_site.data(), m.delay = p.arc_delay.data();
+    m.energy = p.arc_energy.data(), m.cost = p.arc_cost.data();
+    m.shed_cost = p.shed_cost;
+    return m;
+}
+
 // An infinite capacity has no price.
 EQUILOAD_HD bool is_finite(double value) {
     constexpr double most = std::numeric_limits<double>::max();
