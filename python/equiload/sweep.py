@@ -40,8 +40,9 @@ def solve_batch(
 ) -> list[Solution]:
     """Solve scenarios side by side, each to its own certificate and its own early finish.
 
-    Every scenario is solved by one thread from beginning to end, so that threads never wait for
-    each other; by several where there are fewer scenarios than threads.
+    On the host every scenario is solved by one thread from beginning to end, so that threads never
+    wait for each other; by several where there are fewer scenarios than threads.  On a CUDA device
+    the same launches work on all scenarios that its memory holds together.
 
     Parameters
     ----------
@@ -51,11 +52,12 @@ def solve_batch(
     tol : float
         The gap to reach in every scenario.
     device, precision : str
-        As for `solve`; on a CUDA device side by side, as many as fit into its memory. Scenarios
-        are solved where their arrays lie if all lie on the same device, else by way of the host.
+        As for `solve`, but "auto" takes a device only if the arrays lie there; on one, scenarios
+        are solved side by side, as many as fit into its memory. They are solved where their arrays
+        lie if all lie on the same device, else by way of the host.
     threads : int, optional
-        Scenarios in work at the same time; by default as many as the process may use cores. The
-        answers have the same bits for any number.
+        Scenarios in work at the same time on the host; by default as many as the process may use
+        cores. The answers have the same bits for any number.
     time_limit : float, optional
         Seconds for all scenarios together. Those that it leaves no time for return their first
         certified plan.
@@ -67,7 +69,8 @@ def solve_batch(
     Returns
     -------
     list of Solution
-        In the order of the problems; each the same, bit for bit, as `solve` would return.
+        In the order of the problems; each the same, bit for bit, as `solve` would return from the
+        same device.
 
     Raises
     ------
