@@ -46,7 +46,8 @@ __global__ void run_with_columns(long count, Functor functor, Lane* columns) {
     for (long n = thread; n < count; n += threads) functor(n, Scratch{columns + thread, threads});
 }
 
-// Threads of a warp. The stand-in for the runtime, which runs each thread as a fiber, may be given fewer.
+// Threads of a warp. With one, groups have no other member: for whole solves on the stand-in for the runtime,
+// where each is a fiber.
 #ifndef EQUILOAD_WARP
 #define EQUILOAD_WARP 32
 #endif
@@ -56,7 +57,8 @@ __global__ void run_with_columns(long count, Functor functor, Lane* columns) {
 class BlockGroup {
  public:
     static constexpr int warp = EQUILOAD_WARP;
-    static constexpr int largest = 8 * warp;  // each thread may have all the registers that there are for one
+    static constexpr int largest =
+        warp == 1 ? 1 : 256;  // each thread may have all the registers that there are for one
 
     // `of_warps`: shared memory for a number of each warp.
     __device__ explicit BlockGroup(double* of_warps) : of_warps_(of_warps) {}
