@@ -220,7 +220,7 @@ def test_a_spent_budget_is_left_to_the_first_order_method(arguments):
 
 @pytest.mark.parametrize("seed", range(3))
 def test_prices_that_swing_while_most_cells_stand_at_a_bound(device, seed):
-    # Without a fresh start and more equity steps the first-order method stays at a gap of 3% for ever.
+    # Without a fresh start and more equity steps the first-order method stays at a gap of 3%.
     rng = np.random.default_rng(seed)
     problem = el.Problem(
         demand=rng.uniform(10, 43, (6, 4)).round(),
