@@ -12,14 +12,15 @@
 #include <utility>
 #include <vector>
 
-#include "arc_lists.hpp"
 #include "device_backend.hpp"
 #include "equiload/algorithm/certificate.hpp"
-#include "equiload/algorithm/equity_steps.hpp"
 #include "equiload/algorithm/solve.hpp"
 #include "equiload/budgets.hpp"
 #include "equiload/repair.hpp"
 #include "grid_caller.hpp"
+#include "grid_equity.hpp"
+#include "grid_network.hpp"
+#include "grid_port.hpp"
 #include "grid_rows.hpp"
 #include "grid_steps.hpp"
 #include "machine.hpp"
@@ -36,30 +37,31 @@ class GridBackend final : public DeviceBackend {
           problem_(scenarios.front().presolved->problem()),
           team_(team),
           tuning_(tuning),
-          equity_(*scenarios.front().equity),
-          lists_(problem_, ArcLists::Sent::all),
-          by_site_(problem_.arc_site, problem_.sites),
+          footprints_(scenarios.front().equity->footprints()),
           together_(problem_.max_delay() > 0),
-          budgets_(!equity_.bounded()),
+          budgets_(!scenarios.front().equity->bounded()),
           machine_(std::forward<Arguments>(machine)...),
+          port_(machine_, team),
+          network_(problem_),
+          equity_(*scenarios.front().equity, scenarios.size()),
           reports_(scenarios.size()) {
         if (original().device >= 0) caller_.emplace(original(), *scenarios_.front().presolved);
-        model_ = lists_.sizes(problem_, equity_.footprints(), Lane::width);
+        model_ = network_.sizes(footprints_);
         quantities_ = burden_quantities(model_.footprints);
         choose_chunks();
         reserve();
         point_at_arrays();
-        upload_network();
+        network_.upload(machine_);
+        if (caller_) caller_->upload(machine_);
         for (int s = 0; s < count(); ++s) upload_scenario(s);
-        upload(row_models_, models_), upload(open_models_, open_), upload(states_there_, states_);
         set_iteration(0);
         data_into_blocks();
     }
 
     // ------------------------------------------------------------------ candidates in rows
 
-    void set_prices(int s, const double* v) override { upload_rows(v, cells(), v_rows(s)); }
-    void set_allocation(int s, const double* x) override { upload_rows(x, arcs(), x_rows(s)); }
+    void set_prices(int s, const double* v) override { port_.upload(v, cells(), v_rows(s)); }
+    void set_allocation(int s, const double* x) override { port_.upload(x, arcs(), x_rows(s)); }
 
     void price_at_cost(List list) override {
         for (int s : list) machine_.for_each(static_cast<long>(cells()), grid::Fill{v_rows(s), -infinity});
@@ -75,11 +77,11 @@ class GridBackend final : public DeviceBackend {
         machine_.for_each_group(there.size * model_.slots, slot_members,
                                 grid::Bound{there.list, rows_, model_.slots, parts_.data()});
         sum_rows(parts_.data(), bounds_.there.data(), there, model_.slots, 1);
-        fetch(list, bounds_, [](Report& report, const double* value) { report.bound = *value; });
-        fetch(list, pi_, [this](Report& report, const double* pi) {
+        fetch(list, bounds_.there, bounds_.here,
+              [](Report& report, const double* value) { report.bound = *value; });
+        fetch(list, equity_.pi(), pi_, [this](Report& report, const double* pi) {
             report.pi.clear();
-            for (int r = 0; r < model_.footprints; ++r) {
-                const int regions = equity_.state().terms[r].regions;
+            for (std::size_t regions : equity_.regions()) {
                 report.pi.emplace_back(pi, pi + regions);
                 pi += regions;
             }
@@ -92,7 +94,7 @@ class GridBackend final : public DeviceBackend {
         machine_.for_each_group(there.size * model_.slots, slot_members,
                                 grid::Evaluate{there.list, rows_, model_.slots, parts_.data()});
         sum_rows(parts_.data(), costs_.there.data(), there, model_.slots, numbers);
-        fetch(list, costs_, [](Report& report, const double* cost) {
+        fetch(list, costs_.there, costs_.here, [](Report& report, const double* cost) {
             report.arc = cost[0], report.energy = cost[1];
             report.quadratic = cost[2], report.overload = cost[3];
         });
@@ -101,7 +103,7 @@ class GridBackend final : public DeviceBackend {
             there.size * row_chunks_ * each,
             grid::Burdens{there.list, rows_, row_chunks_, model_.sites, model_.footprints, parts_.data()});
         sum_rows(parts_.data(), burdens_.there.data(), there, row_chunks_, each);
-        fetch(list, burdens_,
+        fetch(list, burdens_.there, burdens_.here,
               [each](Report& report, const double* burden) { report.burden.assign(burden, burden + each); });
     }
 
@@ -166,14 +168,7 @@ class GridBackend final : public DeviceBackend {
     void start_over(int s, const EquityProx& equity) override {
         const std::vector<int> only{s};
         copy_rows(only, arcs(), best_x_, x_there_), copy_rows(only, cells(), best_v_, v_there_);
-        std::vector<double> pi;
-        for (int r = 0; r < model_.footprints; ++r) {
-            const EquityTerm& term = equity.state().terms[r];
-            pi.insert(pi.end(), term.pi, term.pi + term.regions);
-        }
-        machine_.upload(pi_.there.data() + static_cast<std::size_t>(s) * regions_, pi.data(), pi.size());
-        machine_.synchronise();
-        set_site_prices(s, equity.site_prices());
+        equity_.set_prices(machine_, static_cast<std::size_t>(s), equity);
         start(only), begin(only);
     }
 
@@ -187,12 +182,7 @@ class GridBackend final : public DeviceBackend {
     }
 
     void set_reserve(int s, const EquityProx& equity) override {
-        for (int r = 0; r < model_.footprints; ++r)
-            terms_[term_of(s, r)].reserve = equity.state().terms[r].reserve;
-        machine_.synchronise();
-        machine_.upload(terms_there_.data() + term_of(s, 0), terms_.data() + term_of(s, 0),
-                        static_cast<std::size_t>(model_.footprints));
-        machine_.synchronise();
+        equity_.set_reserve(machine_, static_cast<std::size_t>(s), equity);
     }
 
     // ------------------------------------------------------------------ pass by pass
@@ -208,12 +198,11 @@ class GridBackend final : public DeviceBackend {
         machine_.for_each(1, grid::Fill{iteration_.data(), iteration});
     }
     void set_site_prices(int s, std::span<const double> lambda) override {
-        machine_.upload(lambda_.data() + s * in_.lambdas, lambda.data(), lambda.size());
-        machine_.synchronise();
+        equity_.set_site_prices(machine_, static_cast<std::size_t>(s), lambda);
     }
     std::vector<double> totals(int s) override {
         const std::size_t each = burden_count();
-        return read(totals_.data() + static_cast<std::size_t>(s) * each, each);
+        return port_.read(totals_.data() + static_cast<std::size_t>(s) * each, each);
     }
 
     // ------------------------------------------------------------------ what comes down
@@ -227,14 +216,14 @@ class GridBackend final : public DeviceBackend {
 
     void read_prices(int s, bool best, double* v) override {
         const double* const from = (best ? best_v_ : v_there_).data();
-        download_rows(from + static_cast<std::size_t>(s) * cells(), cells(), v);
+        port_.download(from + static_cast<std::size_t>(s) * cells(), cells(), v);
     }
     void read_allocation(int s, double* x) override {
-        download_rows(best_x_.data() + static_cast<std::size_t>(s) * arcs(), arcs(), x);
+        port_.download(best_x_.data() + static_cast<std::size_t>(s) * arcs(), arcs(), x);
     }
     double restarts(int s) override {
         const std::size_t slots = static_cast<std::size_t>(model_.blocks) * Lane::width;
-        const std::vector<double> each = read(z_.restarts + static_cast<std::size_t>(s) * slots, slots);
+        const std::vector<double> each = port_.read(z_.restarts + static_cast<std::size_t>(s) * slots, slots);
         double total = 0;
         for (std::size_t t = 0; t < problem_.slots; ++t) total += each[t];
         return total;
@@ -248,7 +237,7 @@ class GridBackend final : public DeviceBackend {
         const std::size_t rows = p.demand.stride ? p.slots : 1;  // one row may stand for every slot
         sum_rows(p.demand.values, parts_.data(), there, static_cast<int>(rows),
                  static_cast<long>(p.gateways));
-        std::vector<double> work = read(parts_.data(), p.gateways);
+        std::vector<double> work = port_.read(parts_.data(), p.gateways);
         for (double& w : work) w *= static_cast<double>(p.slots / rows);
         return work;
     }
@@ -277,11 +266,11 @@ class GridBackend final : public DeviceBackend {
             sum_rows(to.shed, parts_.data(), there, slots, static_cast<long>(p.gateways));
             sum_rows(parts_.data(), caller_->sums() + 5, there, static_cast<int>(p.gateways), 1);
         }
-        const std::vector<double> sums = read(caller_->sums(), p.may_shed() ? 6 : 5);
+        const std::vector<double> sums = port_.read(caller_->sums(), p.may_shed() ? 6 : 5);
         Report report;
         report.bound = sums[0], report.arc = sums[1], report.energy = sums[2], report.quadratic = sums[3];
         report.shed = p.may_shed() ? sums[5] : 0.0;
-        report.burden = read(caller_->burdens(), static_cast<std::size_t>(each));
+        report.burden = port_.read(caller_->burdens(), static_cast<std::size_t>(each));
         return report;
     }
 
@@ -335,20 +324,17 @@ class GridBackend final : public DeviceBackend {
             return static_cast<int>(std::clamp<std::size_t>(chunks, 1, static_cast<std::size_t>(most)));
         };
         chunks_ = enough(problem_.sites * Lane::width, model_.blocks);
-        row_chunks_ = enough(problem_.sites * equity_.footprints(), model_.slots);
+        row_chunks_ = enough(problem_.sites * footprints_, model_.slots);
     }
 
     // visit(array, count) for all that lives on the machine.
     template <class Visit>
     void each_array(Visit visit) {
         const Problem& p = problem_;
-        const std::size_t all = scenarios_.size(), footprints = equity_.footprints();
+        const std::size_t all = scenarios_.size(), footprints = footprints_;
         const std::size_t items = p.gateways + p.sites, slots = all * p.slots;
         const auto lanes = [&](std::size_t n) { return static_cast<std::size_t>(all_lanes(1)) * n; };
-        for (Array<int>* list : {&row_, &site_, &delay_, &sent_index_, &in_start_, &in_arc_, &in_gateway_,
-                                 &gateway_, &arc_order_, &site_start_, &site_arcs_})
-            visit(*list, std::max({p.arcs, p.gateways, p.sites}) + 1);
-        visit(energy_, p.arcs), visit(cost_, p.arcs);
+        network_.each_array(visit), equity_.each_array(visit);
         for (Array<int>* list : {&active_list_, &careful_list_, &checked_list_}) visit(*list, all);
 
         visit(demand_rows_, slots * p.gateways);
@@ -389,10 +375,7 @@ class GridBackend final : public DeviceBackend {
         visit(iteration_, 1);
         visit(bounds_.there, all), visit(costs_.there, all * grid::Evaluate::numbers);
         visit(failed_.there, all), visit(burdens_.there, all * footprints * p.sites);
-        visit(pi_.there, all * regions_), visit(lambda_, all * footprints * p.sites);
         visit(shares_there_, all);
-        visit(equity_numbers_, all * equity_size_[0]), visit(equity_indices_, all * equity_size_[1]);
-        visit(terms_there_, all * footprints), visit(states_there_, all);
         visit(scratch_, places_of_repairs() * scratch_bytes_);
         if (caller_) caller_->each_array(visit);
     }
@@ -412,7 +395,6 @@ class GridBackend final : public DeviceBackend {
 
     // Room for everything at once, so that what does not fit is said before anything is done.
     void reserve() {
-        measure_equity();
         if (!together_)  // else repairs are the host's
             scratch_bytes_ =
                 static_cast<std::size_t>(RepairScratch::bytes(row_model(problem_), slot_members));
@@ -420,22 +402,20 @@ class GridBackend final : public DeviceBackend {
         each_array([&](auto& array, std::size_t size) {
             bytes += (size * sizeof(*array.data()) + M::alignment - 1) / M::alignment * M::alignment;
         });
-        machine_.reserve(bytes, std::max(lists_.longest_row(), quantities_));
+        machine_.reserve(bytes, std::max(network_.longest_row(), quantities_));
         each_array([&]<class Array>(Array& array, std::size_t size) {
             array = machine_.template make<std::remove_reference_t<decltype(*array.data())>>(size);
         });
-        staging_ = machine_.template make_staging<double>(staging_count);
+        port_.open();
         shares_ = machine_.template make_staging<double>(scenarios_.size());
-        for (Reported* numbers : {&bounds_, &costs_, &failed_, &burdens_, &pi_})
+        for (Reported* numbers : {&bounds_, &costs_, &failed_, &burdens_})
             numbers->here = machine_.template make_staging<double>(numbers->there.size());
+        pi_ = machine_.template make_staging<double>(equity_.pi().size());
     }
 
     void point_at_arrays() {
         Model& m = model_;
-        m.row = row_.data(), m.site = site_.data(), m.delay = delay_.data();
-        m.sent_index = sent_index_.data(), m.in_start = in_start_.data();
-        m.in_arc = in_arc_.data(), m.in_gateway = in_gateway_.data();
-        m.energy = energy_.data(), m.cost = cost_.data();
+        network_.point(m);
         m.demand = demand_.data(), m.step = step_.data(), m.price = price_.data();
         m.capacity = capacity_.data(), m.footprint = footprint_.data();
         if (problem_.quadratic) m.quadratic = quadratic_.data();
@@ -445,41 +425,24 @@ class GridBackend final : public DeviceBackend {
         z_.theta = theta_.data(), z_.omega = omega_.data(), z_.omega_start = omega_start_.data();
         z_.restarted = restarted_.data(), z_.restarts = restarts_.data(), z_.moved = moved_.data();
         z_.residual_start = residual_start_.data(), z_.residual_last = residual_last_.data();
-        const long prices = static_cast<long>(equity_.footprints() * problem_.sites);
-        in_ = {iteration_.data(), lambda_.data(), prices};
-        rows_ = {row_models_.data(), lambda_.data(), prices, x_there_.data(), v_there_.data(), load_.data()};
+        const long prices = static_cast<long>(equity_.prices());
+        in_ = {iteration_.data(), equity_.lambda(), prices};
+        rows_ = {row_models_.data(), equity_.lambda(), prices,
+                 x_there_.data(),    v_there_.data(),  load_.data()};
     }
 
     // ------------------------------------------------------------------ data
 
-    template <class Number, class Values>
-    void upload(Array<Number>& array, const Values& values) {
-        machine_.upload(array.data(), values.data(), values.size());
-        machine_.synchronise();
-    }
-
-    void upload_network() {
-        upload(row_, lists_.row), upload(site_, lists_.site), upload(delay_, lists_.delay);
-        upload(sent_index_, lists_.sent_index), upload(in_start_, lists_.in_start);
-        upload(in_arc_, lists_.in_arc), upload(in_gateway_, lists_.in_gateway);
-        upload(energy_, problem_.arc_energy), upload(cost_, problem_.arc_cost);
-        upload(gateway_, problem_.arc_gateway);
-        upload(site_start_, by_site_.start), upload(site_arcs_, by_site_.order);
-        if (caller_) caller_->upload(machine_);
-        std::vector<int> order(problem_.arcs);  // sorted by gateway already
-        for (std::size_t a = 0; a < order.size(); ++a) order[a] = static_cast<int>(a);
-        upload(arc_order_, order);
-    }
-
     void upload_scenario(int s) {
-        const Problem& p = scenarios_[static_cast<std::size_t>(s)].presolved->problem();
+        const DeviceScenario& scenario = scenarios_[static_cast<std::size_t>(s)];
+        const Problem& p = scenario.presolved->problem();
         const auto rows = static_cast<std::size_t>(s) * p.slots;
         const auto by_site = [&](Field Problem::* field, Array<double>& to, double otherwise) -> Field {
             double* const there = to.data() + rows * p.sites;
             if (caller_)
                 caller_->select_sites(machine_, original(s).*field, otherwise, there);
             else
-                upload_field(p.*field, there, p.sites);
+                port_.upload(p.*field, p.slots, p.sites, there);
             return {there, p.sites};
         };
         RowModel m = row_model(p);
@@ -488,19 +451,18 @@ class GridBackend final : public DeviceBackend {
         if (caller_)
             caller_->pool_gateways(machine_, original(s).demand, demand_rows_.data() + rows * p.gateways);
         else
-            upload_field(p.demand, demand_rows_.data() + rows * p.gateways, p.gateways);
+            port_.upload(p.demand, p.slots, p.gateways, demand_rows_.data() + rows * p.gateways);
         m.capacity = by_site(&Problem::capacity, capacity_rows_, infinity);
         m.price = by_site(&Problem::price, price_rows_, 0.0);
         if (p.quadratic) m.quadratic = by_site(&Problem::quadratic, quadratic_rows_, 0.0);
         std::vector<Field> footprints;
-        for (std::size_t r = 0; r < equity_.footprints(); ++r) {
-            double* const there =
-                footprint_rows_.data() + (rows * equity_.footprints() + r * p.slots) * p.sites;
-            const std::size_t footprint = equity_.footprint(r);
+        for (std::size_t r = 0; r < footprints_; ++r) {
+            double* const there = footprint_rows_.data() + (rows * footprints_ + r * p.slots) * p.sites;
+            const std::size_t footprint = scenario.equity->footprint(r);
             if (caller_)
                 caller_->select_sites(machine_, original(s).footprints[footprint].values, 0.0, there);
             else
-                upload_field(p.footprints[footprint].values, there, p.sites);
+                port_.upload(p.footprints[footprint].values, p.slots, p.sites, there);
             footprints.push_back({there, p.sites});
         }
         m.footprint = footprint_fields_.data() + term_of(s, 0);
@@ -508,12 +470,12 @@ class GridBackend final : public DeviceBackend {
             machine_.upload(footprint_fields_.data() + term_of(s, 0), footprints.data(), footprints.size());
             machine_.synchronise();
         }
-        m.gateway = gateway_.data(), m.site = site_.data(), m.delay = delay_.data();
-        m.energy = energy_.data(), m.cost = cost_.data();
-        m.by_gateway = {row_.data(), arc_order_.data()}, m.by_site = {site_start_.data(), site_arcs_.data()};
-        models_.push_back(m);
-        open_.push_back(open_model(s, m));
-        upload_equity(s);
+        network_.point(m);
+        const RowModel open = open_model(s, m);
+        machine_.upload(row_models_.data() + s, &m, 1);
+        machine_.upload(open_models_.data() + s, &open, 1);
+        machine_.synchronise();
+        equity_.upload(machine_, static_cast<std::size_t>(s), *scenario.equity);
     }
 
     // The same with the cells closed whose region's budget is spent by its history.
@@ -523,63 +485,9 @@ class GridBackend final : public DeviceBackend {
         std::vector<double> capacity;
         const Problem closed = close_spent_cells(p, capacity);
         double* const there = open_rows_.data() + static_cast<std::size_t>(s) * cells();
-        upload_field(closed.capacity, there, p.sites);
+        port_.upload(closed.capacity, p.slots, p.sites, there);
         m.capacity = {there, p.sites};
         return m;
-    }
-
-    // Where every array of a scenario's equity terms lies: visit(pointer, numbers) as each_array.
-    template <class Visit>
-    static void each_equity_array(EquityState& state, EquityTerm* terms, Visit visit) {
-        equiload::each_array(state, visit);
-        for (int r = 0; r < state.count; ++r) equiload::each_array(terms[r], state.sites, visit);
-    }
-
-    static int kind_of(const double*) { return 0; }
-    static int kind_of(const Index*) { return 1; }
-
-    void measure_equity() {
-        EquityState state = equity_.state();
-        std::vector<EquityTerm> terms(state.terms, state.terms + state.count);
-        each_equity_array(state, terms.data(), [&](auto* array, std::size_t numbers) {
-            equity_size_[static_cast<std::size_t>(kind_of(array))] += numbers;
-        });
-        for (const EquityTerm& term : terms) regions_ += static_cast<std::size_t>(term.regions);
-    }
-
-    // Copies the equity terms of a scenario; prices of sites and regions lie apart, where passes and reports
-    // look for them.
-    void upload_equity(int s) {
-        const auto scenario = static_cast<std::size_t>(s);
-        const EquityProx& equity = *scenarios_[scenario].equity;
-        EquityState state = equity.state();
-        std::vector<EquityTerm> terms(state.terms, state.terms + state.count);
-        double* numbers = equity_numbers_.data() + scenario * equity_size_[0];
-        int* indices = equity_indices_.data() + scenario * equity_size_[1];
-        double* pi = pi_.there.data() + scenario * regions_;
-        const auto send = [&]<class Number>(Number*& array, auto* there, std::size_t size) {
-            machine_.upload(there, array, size);
-            array = there;
-        };
-        each_equity_array(state, terms.data(), [&]<class Number>(Number*& array, std::size_t size) {
-            if constexpr (std::is_same_v<std::remove_const_t<Number>, double>)
-                send(array, std::exchange(numbers, numbers + size), size);
-            else
-                send(array, std::exchange(indices, indices + size), size);
-        });
-        for (EquityTerm& term : terms) {
-            machine_.upload(pi, equity.state().terms[&term - terms.data()].pi,
-                            static_cast<std::size_t>(term.regions));
-            term.pi = std::exchange(pi, pi + term.regions);
-        }
-        const std::vector<double>& prices = equity.site_prices();
-        state.site_prices = lambda_.data() + scenario * prices.size();
-        machine_.upload(state.site_prices, prices.data(), prices.size());
-        state.terms = terms_there_.data() + term_of(s, 0);
-        machine_.upload(state.terms, terms.data(), terms.size());
-        machine_.synchronise();
-        terms_.insert(terms_.end(), terms.begin(), terms.end());
-        states_.push_back(state);
     }
 
     void data_into_blocks() {
@@ -603,48 +511,6 @@ class GridBackend final : public DeviceBackend {
 
     // ------------------------------------------------------------------ up and down
 
-    static constexpr std::size_t staging_count = std::size_t{1} << 21;  // numbers that travel together: 16 MB
-
-    // fill(from, count, to) writes numbers of the host into page-locked memory.
-    template <class FillIn>
-    void upload_pieces(std::size_t numbers, double* to, FillIn fill) {
-        for (std::size_t first = 0; first < numbers; first += staging_count) {
-            const std::size_t size = std::min(staging_count, numbers - first);
-            team_.split(size, [&](std::size_t begin, std::size_t end, int) {
-                fill(first + begin, end - begin, staging_.data() + begin);
-            });
-            machine_.upload(to + first, staging_.data(), size);
-            machine_.synchronise();
-        }
-    }
-    void upload_rows(const double* from, std::size_t numbers, double* to) {
-        upload_pieces(numbers, to, [&](std::size_t first, std::size_t size, double* into) {
-            std::copy_n(from + first, size, into);
-        });
-    }
-    void upload_field(const Field& from, double* to, std::size_t items) {
-        if (from.stride == items) return upload_rows(from.values, problem_.slots * items, to);
-        upload_pieces(problem_.slots * items, to, [&](std::size_t first, std::size_t size, double* into) {
-            for (std::size_t k = 0; k < size; ++k)
-                into[k] = from.row((first + k) / items)[(first + k) % items];
-        });
-    }
-    void download_rows(const double* from, std::size_t numbers, double* to) {
-        for (std::size_t first = 0; first < numbers; first += staging_count) {
-            const std::size_t size = std::min(staging_count, numbers - first);
-            machine_.download(staging_.data(), from + first, size);
-            machine_.synchronise();
-            team_.split(size, [&](std::size_t begin, std::size_t end, int) {
-                std::copy(staging_.data() + begin, staging_.data() + end, to + first + begin);
-            });
-        }
-    }
-    std::vector<double> read(const double* from, std::size_t numbers) {
-        std::vector<double> values(numbers);
-        download_rows(from, numbers, values.data());
-        return values;
-    }
-
     // The list on the machine. It stays there until another one is shown.
     Listed show(List list) { return show(list, checked_list_); }
     Listed show(List list, Array<int>& array) {
@@ -655,13 +521,13 @@ class GridBackend final : public DeviceBackend {
 
     // Brings down what every scenario reports; take(report, numbers) for those of the list after wait().
     template <class Take>
-    void fetch(List list, const Reported& from, Take take) {
-        machine_.download(from.here.data(), from.there.data(), from.there.size());
-        pending_.push_back([this, &from, take, chosen = std::vector<int>(list.begin(), list.end())] {
-            const std::size_t each = from.there.size() / scenarios_.size();
+    void fetch(List list, const Array<double>& there, const Staging<double>& here, Take take) {
+        machine_.download(here.data(), there.data(), there.size());
+        const std::size_t each = there.size() / scenarios_.size();
+        pending_.push_back([this, &here, each, take, chosen = std::vector<int>(list.begin(), list.end())] {
             for (int s : chosen) {
                 const auto scenario = static_cast<std::size_t>(s);
-                take(reports_[scenario], from.here.data() + scenario * each);
+                take(reports_[scenario], here.data() + scenario * each);
             }
         });
     }
@@ -698,7 +564,8 @@ class GridBackend final : public DeviceBackend {
                                 grid::RepairSlot{there.list, rows_, open_models_.data(), model_.slots, fill,
                                                  scratch_.data(), scratch_bytes_, parts_.data()});
         sum_rows(parts_.data(), failed_.there.data(), there, model_.slots, 1);
-        fetch(list, failed_, [](Report& report, const double* slots) { report.failed = *slots; });
+        fetch(list, failed_.there, failed_.here,
+              [](Report& report, const double* slots) { report.failed = *slots; });
     }
 
     // Where delayed arcs couple the slots a repair is one long search, no work for a device.
@@ -709,8 +576,8 @@ class GridBackend final : public DeviceBackend {
             const Problem open =
                 close_spent_cells(scenarios_[static_cast<std::size_t>(s)].presolved->problem(), capacity);
             const Repair repair(open);
-            const std::vector<double> v = read(v_rows(s), cells());
-            if (!fill) download_rows(x_rows(s), x.size(), x.data());
+            const std::vector<double> v = port_.read(v_rows(s), cells());
+            if (!fill) port_.download(x_rows(s), x.size(), x.data());
             const bool fits = fill ? repair.plan(x.data(), v.data(), team_).feasible
                                    : repair.run(x.data(), v.data(), team_).feasible;
             set_allocation(s, x.data());
@@ -744,7 +611,7 @@ class GridBackend final : public DeviceBackend {
     }
 
     void arc_pass(const Pass& pass) {
-        machine_.for_each(lanes(model_.gateways), lists_.longest_row(),
+        machine_.for_each(lanes(model_.gateways), network_.longest_row(),
                           grid::ArcPass<Stored>{scenarios(), model_, z_, in_, pass, parts_.data()});
         if (pass.measure) sum(parts_.data(), z_.moved, blocks_each(), model_.gateways, Lane::width);
     }
@@ -771,7 +638,7 @@ class GridBackend final : public DeviceBackend {
     void equity_step() {
         if (model_.footprints == 0) return;
         machine_.for_each_group(active_.size, equity_members,
-                                grid::EquityStep{active_.list, states_there_.data(), totals_.data(),
+                                grid::EquityStep{active_.list, equity_.states(), totals_.data(),
                                                  static_cast<long>(burden_count())});
     }
 
@@ -841,23 +708,21 @@ class GridBackend final : public DeviceBackend {
     const Problem& problem_;  // of the first: its network and sizes are those of all
     Team& team_;
     const Tuning tuning_;
-    const EquityProx& equity_;  // of the first: its footprints and regions are those of all
-    const ArcLists lists_;
-    const Grouping by_site_;
+    const std::size_t footprints_;  // with a price
     const bool together_, budgets_;
     Model model_;
     Iterate<Stored> z_;
     grid::Inputs in_{};
     grid::Rows rows_{};
     int quantities_ = 0, chunks_ = 1, row_chunks_ = 1;
-    std::size_t regions_ = 0, scratch_bytes_ = 0;
-    std::array<std::size_t, 2> equity_size_{};  // numbers and indices of a scenario's equity terms
-    Listed active_, careful_;                   // the scenarios at work, those with many inner steps
+    std::size_t scratch_bytes_ = 0;
+    Listed active_, careful_;  // the scenarios at work, those with many inner steps
 
     M machine_;  // owns what it has made, and waits before it goes
-    Array<int> row_, site_, delay_, sent_index_, in_start_, in_arc_, in_gateway_;
-    Array<int> gateway_, arc_order_, site_start_, site_arcs_, active_list_, careful_list_, checked_list_;
-    Array<double> energy_, cost_;
+    GridPort<M> port_;
+    GridNetwork<M> network_;
+    GridEquity<M> equity_;
+    Array<int> active_list_, careful_list_, checked_list_;
     Array<double> demand_rows_, price_rows_, capacity_rows_, quadratic_rows_, open_rows_, footprint_rows_;
     Array<double> x_there_, v_there_, best_x_, best_v_, room_, load_;  // candidates, (T, ..) each
     Array<RowModel> row_models_, open_models_;
@@ -868,19 +733,13 @@ class GridBackend final : public DeviceBackend {
     Array<double> omega_, omega_start_, restarted_, restarts_, moved_, residual_start_, residual_last_, due_;
     Array<double> slot_sums_, pooled_, parts_, chunk_sums_, site_sums_, totals_, iteration_;
     std::array<Array<double>, 2> partial_;
-    Reported bounds_, costs_, failed_, burdens_, pi_;
-    Array<double> shares_there_, lambda_, equity_numbers_;
-    Array<int> equity_indices_;
-    Array<EquityTerm> terms_there_;
-    Array<EquityState> states_there_;
+    Reported bounds_, costs_, failed_, burdens_;
+    Array<double> shares_there_;
     Array<char> scratch_;
-    Staging<double> staging_, shares_;
+    Staging<double> pi_, shares_;
     std::optional<GridCaller<M>> caller_;  // where the fields are on the machine already
     std::array<Repeated, 8> kinds_;        // by what the pass is asked to do
 
-    std::vector<RowModel> models_, open_;
-    std::vector<EquityTerm> terms_;
-    std::vector<EquityState> states_;
     std::vector<std::function<void()>> pending_;  // what reads reports once they are here
     std::vector<Report> reports_;
 };
