@@ -6,13 +6,21 @@
 
 namespace equiload {
 
-std::unique_ptr<AnyBackend> make_cuda_backend(const Problem& problem, const EquityProx& equity, Team& team,
-                                              const Tuning& tuning, const Settings& settings, int ordinal) {
+std::unique_ptr<DeviceBackend> make_cuda_backend(std::span<const DeviceScenario> scenarios, Team& team,
+                                                 const Tuning& tuning, const Settings& settings,
+                                                 int ordinal) {
     if (settings.precision == "mixed")
-        return std::make_unique<Boxed<GridBackend<CudaMachine, float>>>(problem, equity, team, tuning,
-                                                                        ordinal, settings.stream);
-    return std::make_unique<Boxed<GridBackend<CudaMachine, double>>>(problem, equity, team, tuning, ordinal,
-                                                                     settings.stream);
+        return std::make_unique<GridBackend<CudaMachine, float>>(scenarios, team, tuning, ordinal,
+                                                                 settings.stream);
+    return std::make_unique<GridBackend<CudaMachine, double>>(scenarios, team, tuning, ordinal,
+                                                              settings.stream);
+}
+
+void copy_cuda(double* to, const double* from, std::size_t count, const Settings& settings, int ordinal) {
+    const CurrentDevice device(ordinal);
+    const auto stream = reinterpret_cast<cudaStream_t>(settings.stream);
+    check(cudaMemcpyAsync(to, from, count * sizeof(double), cudaMemcpyDefault, stream), "copying a problem");
+    check(cudaStreamSynchronize(stream), "copying a problem");
 }
 
 }  // namespace equiload

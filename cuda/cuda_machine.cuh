@@ -9,13 +9,16 @@
 #include <stdexcept>
 #include <string>
 #include <type_traits>
+#include <vector>
 
 #include "machine.hpp"
 
 namespace equiload {
 
 inline void check(cudaError_t status, const std::string& what) {
-    if (status != cudaSuccess) throw std::runtime_error("CUDA: " + what + ": " + cudaGetErrorString(status));
+    if (status == cudaSuccess) return;
+    cudaGetLastError();  // told here, not to the next caller
+    throw std::runtime_error("CUDA: " + what + ": " + cudaGetErrorString(status));
 }
 
 // An item a thread.
@@ -43,6 +46,76 @@ __global__ void run_with_columns(long count, Functor functor, Lane* columns) {
     for (long n = thread; n < count; n += threads) functor(n, Scratch{columns + thread, threads});
 }
 
+// Threads of a warp. With one, groups have no other member: for whole solves on the stand-in for the runtime,
+// where each is a fiber.
+#ifndef EQUILOAD_WARP
+#define EQUILOAD_WARP 32
+#endif
+
+// A block as a group. Its reductions have one order, that of the threads, so that all of them, and every
+// device, get the same bits.
+class BlockGroup {
+ public:
+    static constexpr int warp = EQUILOAD_WARP;
+    static constexpr int largest =
+        warp == 1 ? 1 : 256;  // each thread may have all the registers that there are for one
+
+    // `of_warps`: shared memory for a number of each warp.
+    __device__ explicit BlockGroup(double* of_warps) : of_warps_(of_warps) {}
+    __device__ int rank() const { return static_cast<int>(threadIdx.x); }
+    __device__ int size() const { return static_cast<int>(blockDim.x); }
+    __device__ void sync() const {
+        if (size() == warp)
+            __syncwarp();
+        else
+            __syncthreads();
+    }
+    __device__ double sum(double own) const { return reduce<Sum>(own); }
+    __device__ double least(double own) const { return reduce<Least>(own); }
+    __device__ double most(double own) const { return reduce<Most>(own); }
+
+ private:
+    struct Sum {
+        __device__ static double join(double a, double b) { return a + b; }
+    };
+    struct Least {
+        __device__ static double join(double a, double b) { return b < a ? b : a; }
+    };
+    struct Most {
+        __device__ static double join(double a, double b) { return a < b ? b : a; }
+    };
+
+    template <class By>
+    __device__ double reduce(double own) const {
+        for (int step = 1; step < warp; step *= 2) {
+            const double other = __shfl_xor_sync(0xffffffffu, own, step);
+            own = rank() & step ? By::join(other, own) : By::join(own, other);
+        }
+        if (size() > warp) {
+            if (rank() % warp == 0) of_warps_[rank() / warp] = own;
+            sync();
+            own = of_warps_[0];
+            for (int w = 1; w < size() / warp; ++w) own = By::join(own, of_warps_[w]);
+        }
+        sync();  // before the next one writes; and what was written before is seen, as after any sync
+        return own;
+    }
+
+    double* of_warps_;
+};
+
+// An item a block, `blockIdx.x` its place. The bound makes sure that the block can be launched, on whatever
+// device, as the number of threads decides how sums are rounded.
+template <class Functor>
+__global__ void __launch_bounds__(BlockGroup::largest) run_groups(long count, Functor functor) {
+    extern __shared__ double shared_scratch[];
+    const BlockGroup group(shared_scratch);
+    for (long n = blockIdx.x; n < count; n += gridDim.x) {
+        functor(n, group, static_cast<int>(blockIdx.x));
+        group.sync();
+    }
+}
+
 // Makes a device current for a scope: the caller's thread may have another one.
 class CurrentDevice {
  public:
@@ -68,11 +141,7 @@ class CudaMachine {
         void operator()(char* p) const { cudaFree(p); }
     };
     struct FreeHost {
-        cudaStream_t stream;
-        void operator()(void* p) const {
-            cudaStreamSynchronize(stream);  // copies may be under way when a solve throws
-            cudaFreeHost(p);
-        }
+        void operator()(void* p) const { cudaFreeHost(p); }
     };
     struct DestroyStream {
         void operator()(cudaStream_t stream) const { cudaStreamDestroy(stream); }
@@ -89,22 +158,29 @@ class CudaMachine {
  public:
     static constexpr std::size_t enough_items = std::size_t{1} << 18;  // to fill a large device
     static constexpr std::size_t alignment = 256;
+    static constexpr int few_members = BlockGroup::warp, many_members = BlockGroup::largest;
 
     // `stream`: a cudaStream_t of the caller's to work in, or 0.
     CudaMachine(int ordinal, std::uintptr_t stream) : ordinal_(ordinal) {
         const CurrentDevice device(ordinal_);
-        cudaStream_t own = nullptr;
-        check(cudaStreamCreateWithFlags(&own, cudaStreamNonBlocking), "creating a stream");
-        own_stream_.reset(own);
-        stream_ = stream ? reinterpret_cast<cudaStream_t>(stream) : own;
+        recording_.reset(new_stream());
+        if (!stream) own_.reset(new_stream());
+        stream_ = stream ? reinterpret_cast<cudaStream_t>(stream) : own_.get();
         check(cudaDeviceGetAttribute(&processors_, cudaDevAttrMultiProcessorCount, ordinal_),
               "asking for the multiprocessors");
     }
-    ~CudaMachine() { cudaStreamSynchronize(stream_); }  // nothing may be running in memory that goes
+    // When a solve throws, launches and copies may be under way in memory that goes. The device must be the
+    // current one: that decides what the name of a default stream means.
+    ~CudaMachine() {
+        try {
+            synchronise();
+        } catch (const std::exception&) {  // there is nobody left to tell
+        }
+    }
     CudaMachine(const CudaMachine&) = delete;
     CudaMachine& operator=(const CudaMachine&) = delete;
 
-    // A part of the machine's memory.
+    // A part of the machine's memory, or page-locked memory of the host, so that copies run beside it.
     template <class Number>
     class Array {
      public:
@@ -118,21 +194,8 @@ class CudaMachine {
         std::size_t size_ = 0;
     };
 
-    // Page-locked memory of the host, so that copies run beside it.
     template <class Number>
-    class Staging {
-     public:
-        Staging() = default;
-        Staging(Number* data, std::size_t size, cudaStream_t stream)
-            : data_(data, FreeHost{stream}), size_(size) {}
-        Number* data() const { return data_.get(); }
-        std::size_t size() const { return size_; }
-
-     private:
-        std::unique_ptr<Number, FreeHost> data_{nullptr, FreeHost{nullptr}};
-        std::size_t size_ = 0;
-    };
-
+    using Staging = Array<Number>;
     using Sequence = Owned<cudaGraphExec_t, DestroyExec>;
 
     // One allocation for all that will be made, and for scratch that shared memory does not hold.
@@ -149,9 +212,9 @@ class CudaMachine {
         const cudaError_t status = wanted > 0 ? cudaMalloc(&slab, wanted) : cudaSuccess;
         if (status == cudaErrorMemoryAllocation) {
             cudaGetLastError();  // not the next caller's
-            throw std::runtime_error("CUDA: the problem needs " + std::to_string(wanted) + " bytes, and " +
-                                     std::to_string(free) + " of the " + std::to_string(total) +
-                                     " bytes of device " + std::to_string(ordinal_) + " are free");
+            throw OutOfDeviceMemory("CUDA: the problem needs " + std::to_string(wanted) + " bytes, and " +
+                                    std::to_string(free) + " of the " + std::to_string(total) +
+                                    " bytes of device " + std::to_string(ordinal_) + " are free");
         }
         check(status, "allocating " + std::to_string(wanted) + " bytes");
         slab_.reset(static_cast<char*>(slab));
@@ -173,7 +236,8 @@ class CudaMachine {
         const std::size_t bytes = std::max<std::size_t>(1, count) * sizeof(Number);
         void* data = nullptr;
         check(cudaMallocHost(&data, bytes), "locking " + std::to_string(bytes) + " bytes of host memory");
-        return {static_cast<Number*>(data), count, stream_};
+        locked_.emplace_back(data);
+        return {static_cast<Number*>(data), count};
     }
 
     template <class Number>
@@ -184,10 +248,14 @@ class CudaMachine {
     void download(Number* to, const Number* from, std::size_t count) {
         copy(to, from, count * sizeof(Number), cudaMemcpyDeviceToHost, "copying from the device");
     }
+    template <class Number>
+    void copy(Number* to, const Number* from, std::size_t count) {
+        copy(to, from, count * sizeof(Number), cudaMemcpyDeviceToDevice, "copying on the device");
+    }
 
     template <class Functor>
     void for_each(long count, Functor functor) {
-        launch(run_items<Functor>, count, 256, 0, functor);
+        launch(run_items<Functor>, blocks(count, 256), 256, 0, count, functor);
     }
 
     template <class Functor>
@@ -195,31 +263,42 @@ class CudaMachine {
         const int threads = threads_with_shared(numbers);
         if (threads > 0) {
             const std::size_t bytes = sizeof(Lane) * static_cast<std::size_t>(numbers * threads);
-            launch(run_with_shared<Functor>, count, threads, bytes, functor);
+            launch(run_with_shared<Functor>, blocks(count, threads), threads, bytes, count, functor);
             return;
         }
-        const long most = static_cast<long>(column_count());
-        launch(run_with_columns<Functor>, count, column_threads, 0, functor, columns_, most);
+        const long columns = std::min(count, static_cast<long>(column_count()));
+        launch(run_with_columns<Functor>, blocks(columns, column_threads), column_threads, 0, count, functor,
+               columns_);
     }
 
-    // Captured in a stream of its own: the caller's may be one that cannot capture.
+    template <class Functor>
+    void for_each_group(long count, int members, Functor functor) {
+        const int warps = (members + BlockGroup::warp - 1) / BlockGroup::warp;
+        const int threads = std::clamp(warps * BlockGroup::warp, BlockGroup::warp, BlockGroup::largest);
+        const std::size_t bytes = sizeof(double) * static_cast<std::size_t>(threads / BlockGroup::warp);
+        launch(run_groups<Functor>, std::min<long>(count, places()), threads, bytes, count, functor);
+    }
+    int places() const { return processors_ * 32; }  // as many blocks as a multiprocessor takes at most
+
+    // Captured in a stream that is there for nothing else: work may be under way in the other, and the
+    // caller's may be one that cannot capture.
     template <class Body>
     Sequence record(Body body) {
         const CurrentDevice device(ordinal_);
-        check(cudaStreamBeginCapture(own_stream_.get(), cudaStreamCaptureModeThreadLocal),
+        check(cudaStreamBeginCapture(recording_.get(), cudaStreamCaptureModeThreadLocal),
               "recording launches");
         const cudaStream_t running = stream_;
-        stream_ = own_stream_.get();
+        stream_ = recording_.get();
         cudaGraph_t captured = nullptr;
         try {
             body();
         } catch (...) {
             stream_ = running;
-            if (cudaStreamEndCapture(own_stream_.get(), &captured) == cudaSuccess) cudaGraphDestroy(captured);
+            if (cudaStreamEndCapture(recording_.get(), &captured) == cudaSuccess) cudaGraphDestroy(captured);
             throw;
         }
         stream_ = running;
-        check(cudaStreamEndCapture(own_stream_.get(), &captured), "recording launches");
+        check(cudaStreamEndCapture(recording_.get(), &captured), "recording launches");
         const Owned<cudaGraph_t, DestroyGraph> graph(captured);
         cudaGraphExec_t exec = nullptr;
         check(cudaGraphInstantiate(&exec, graph.get(), 0), "preparing recorded launches");
@@ -235,8 +314,6 @@ class CudaMachine {
         check(cudaStreamSynchronize(stream_), "running on device " + std::to_string(ordinal_));
     }
 
-    std::string name() const { return "cuda:" + std::to_string(ordinal_); }
-
  private:
     static constexpr int column_threads = 128;
 
@@ -248,40 +325,39 @@ class CudaMachine {
     }
     std::size_t column_count() const { return static_cast<std::size_t>(processors_) * 4 * column_threads; }
 
+    static cudaStream_t new_stream() {
+        cudaStream_t stream = nullptr;
+        check(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "creating a stream");
+        return stream;
+    }
+
     void copy(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind, const char* what) {
         if (bytes == 0) return;
         const CurrentDevice device(ordinal_);
         check(cudaMemcpyAsync(to, from, bytes, kind, stream_), what);
     }
 
-    // At most `most` threads in all, where the kernel lets them take turns.
-    template <class Functor, class... More>
-    void launch(void (*kernel)(long, Functor, More...), long count, int threads, std::size_t shared,
-                const Functor& functor, More... more) {
-        launch_at_most(kernel, count, count, threads, shared, functor, more...);
-    }
-    template <class Functor>
-    void launch(void (*kernel)(long, Functor, Lane*), long count, int threads, std::size_t shared,
-                const Functor& functor, Lane* columns, long most) {
-        launch_at_most(kernel, count, std::min(count, most), threads, shared, functor, columns);
-    }
-    template <class Functor, class... More>
-    void launch_at_most(void (*kernel)(long, Functor, More...), long count, long items, int threads,
-                        std::size_t shared, const Functor& functor, More... more) {
-        if (count == 0) return;
+    static long blocks(long items, int threads) { return (items + threads - 1) / threads; }
+
+    template <class... Parameters>
+    void launch(void (*kernel)(Parameters...), long blocks, int threads, std::size_t shared,
+                const std::type_identity_t<Parameters>&... arguments) {
+        static_assert((sizeof(Parameters) + ... + 0) <= 4000, "what a launch can hand to every device");
+        if (blocks == 0) return;
         const CurrentDevice device(ordinal_);
         cudaLaunchConfig_t config{};
-        config.gridDim = dim3(static_cast<unsigned>((items + threads - 1) / threads));
+        config.gridDim = dim3(static_cast<unsigned>(blocks));
         config.blockDim = dim3(static_cast<unsigned>(threads));
         config.dynamicSmemBytes = shared;
         config.stream = stream_;
-        check(cudaLaunchKernelEx(&config, kernel, count, Functor(functor), more...), "launching a kernel");
+        check(cudaLaunchKernelEx(&config, kernel, Parameters(arguments)...), "launching a kernel");
     }
 
     int ordinal_, processors_ = 0;
-    Owned<cudaStream_t, DestroyStream> own_stream_;
+    Owned<cudaStream_t, DestroyStream> own_, recording_;
     cudaStream_t stream_ = nullptr;
     std::unique_ptr<char, FreeDevice> slab_;
+    std::vector<std::unique_ptr<void, FreeHost>> locked_;
     std::size_t used_ = 0, reserved_ = 0;
     Lane* columns_ = nullptr;
 };

@@ -14,12 +14,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from . import table
-from .plan import Failed, Outcome, Skipped, Stage, as_json, command, follow
+from .plan import Failed, Outcome, Skipped, Stage, Stopped, as_json, command, follow
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD_NEEDS = ("scikit_build_core", "pybind11")
@@ -85,6 +86,7 @@ class Bench:
         self.options = options
         self.outcomes: list[Outcome] = []
         self.worlds: list[dict[str, Any]] = []
+        self.found: dict[str, list[dict[str, Any]]] = {"launches": [], "batch": [], "resident": []}
         self.copy: float | None = None
 
     def stages(self) -> list[Stage]:
@@ -100,9 +102,12 @@ class Bench:
             ("cpp-tests", 5, 90, self.cpp_tests),
             ("week", 5, 40, self.world("week", device)),
             ("year", 40, 130, self.world("year", device)),
+            ("arc-pass", 30, 90, self.arc_pass),
             ("week-cpu", 5, 30, self.world("week", "cpu")),
+            ("batch", 20, 90, self.batch),
             ("memcheck", 10, 60, self.sanitizer("memcheck")),
             ("python-tests", 15, 120, self.python_tests),
+            ("resident", 15, 120, self.resident),
             ("large", 120, 300, self.world("large", device)),
             ("racecheck", 10, 60, self.sanitizer("racecheck")),
             ("initcheck", 10, 60, self.sanitizer("initcheck")),
@@ -134,7 +139,7 @@ class Bench:
 
     def write(self) -> None:
         results = {"machine": self.machine, "device": self.options.device, "copy_gb_s": self.copy}
-        results |= {"stages": as_json(self.outcomes), "worlds": self.worlds}
+        results |= {"stages": as_json(self.outcomes), "worlds": self.worlds, **self.found}
         text = json.dumps(results, indent=1)
         (self.options.out / "results.json").write_text(text + "\n")
 
@@ -143,7 +148,13 @@ class Bench:
         self.write()
         shutil.rmtree(self.work, ignore_errors=True)
         if self.worlds:
-            print(f"\n{table.worlds(self.worlds)}")
+            print(f"\n{table.worlds(self.worlds)}\n\n{table.lines(table.SPENT, self.worlds)}")
+        if self.found["launches"]:
+            print(f"\n{table.lines(table.LAUNCHES, self.found['launches'])}")
+        if self.found["batch"]:
+            print(f"\n{table.lines(table.BATCH, self.found['batch'])}")
+        if self.found["resident"]:
+            print(f"\n{table.lines(table.RESIDENT, self.found['resident'])}")
         if self.copy:
             print(f"the device copies {self.copy:.0f} GB/s, read and written")
         print(f"results: {self.options.out / 'results.json'}", flush=True)
@@ -249,6 +260,70 @@ class Bench:
             return ", ".join(times) or f"gap {record['gap']:.1e} when the time was over"
 
         return stage
+
+    def module(self, name: str, seconds: float, *arguments: object) -> Any:
+        """Run a module of this folder for its JSON, or what there is of it in time."""
+        file = self.work / f"{name}.json"
+        file.unlink(missing_ok=True)
+        argv = [sys.executable, "-m", f"benchmarks.gpu.{name}", *map(str, arguments)]
+        stopped = None
+        try:
+            self.shell([*argv, "--json", file], seconds)
+        except Stopped as end:
+            stopped = end
+        if not file.exists():
+            raise stopped or Failed(f"{name} has left nothing")
+        return json.loads(file.read_text())
+
+    def arc_pass(self, seconds: float) -> str:
+        """Time the launches of the year's solve one by one."""
+        if self.options.device == "cpu":
+            raise Skipped("launches are CUDA's")
+        library = self.work / "build" / "libequiload_core.a"
+        if not library.exists():
+            raise Skipped("needs the library of the stage build")
+        program, source = self.work / "passes", Path(__file__).with_name("passes.cu")
+        flags = ["-std=c++20", "-O3", "--fmad=false", "--expt-relaxed-constexpr"]
+        flags += [f"-arch=sm_{architecture()}"]
+        folders = [f"-I{ROOT / folder}" for folder in ("cpp/include", "cpp/src", "cuda")]
+        began = time.monotonic()
+        self.shell([nvcc(), *flags, *folders, "-o", program, source, library], seconds)
+        arguments = [program, "tiny" if self.options.tiny else "year"]
+        copy = ["--copy", self.copy] if self.copy else []
+        left = seconds - (time.monotonic() - began)
+        self.found["launches"] = rows = self.module("passes", left, *arguments, *copy)
+        row = next(row for row in rows if (row["part"], row["what"]) == ("plain", "ArcPass"))
+        share = row["share_of_copy"]
+        of_copy = f", {share:.0%} of the copy" if share else ""
+        return f"{row['ms']:.3g} ms, {row['gb_per_second']:.0f} GB/s{of_copy}"
+
+    def batch(self, seconds: float) -> str:
+        """Solve many scenarios of a small world."""
+        arguments: list[object] = ["--device", self.options.device]
+        arguments += ["--threads", self.options.threads]
+        if self.options.tiny:
+            arguments += ["--scenarios", 8, "--slots", 24]
+        self.found["batch"] = rows = self.module("batch", seconds, *arguments)
+        return "; ".join(f"{row['what']}: {row['seconds']:.3g} s" for row in rows)
+
+    def resident(self, seconds: float) -> str:
+        """Time whole calls with tables on the device and with NumPy's."""
+        cuda = self.options.device == "cuda"
+        worlds = ["tiny"] if self.options.tiny else ["week", "year"]
+        if cuda and not self.has("cupy"):
+            raise Skipped("CuPy is not importable")
+        libraries = ["cupy", "numpy"] if cuda else ["numpy"]
+        began = time.monotonic()
+        for world in worlds:
+            for library in libraries:
+                left = seconds - (time.monotonic() - began)
+                arguments = [world, library, "--device", self.options.device]
+                arguments += ["--seconds", str(0.6 * left)]
+                self.found["resident"].append(self.module("resident", left, *arguments))
+        return "; ".join(
+            f"{row['world']} in {row['kind']}: {row['seconds']:.3g} s"
+            for row in self.found["resident"]
+        )
 
     def cpp_tests(self, seconds: float) -> str:
         """Run the C++ tests."""

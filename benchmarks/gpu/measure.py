@@ -63,10 +63,12 @@ def main() -> None:
         settings["precision"] = precision
     el.solve(el.data.world(4, 3, 4), device=options.device)  # wakes the device
     trace = solve(problem, settings, 0.7 * (deadline - time.monotonic()), keep)
-    if record["method"] != "first-order":  # its iterations are the ones to count
+    first_order = record["method"] == "first-order"
+    if not first_order:  # its iterations are the ones to count
         left = max(1.0, 0.8 * (deadline - time.monotonic()))
         trace = run(problem, settings | {"method": "first-order", "tol": 1e-12}, left)[1]
-    keep(**rates(trace, problem.slots * problem.arcs, precision, options.copy))
+    found = rates(trace, problem.slots * problem.arcs, precision, options.copy)
+    keep(**found, **(spent(trace, found) if first_order else {}))
     print(json.dumps(record))
 
 
@@ -122,9 +124,9 @@ def reached(trace: Trace, tol: float) -> float | None:
 def rates(trace: Trace, arcs: int, precision: str, copy: float | None) -> dict[str, Any]:
     """Return how fast the first-order iterations ran, as a share of what the device copies.
 
-    Between two checks lie some iterations and one check, which repairs and certifies on the host:
-    a line through (iterations, seconds) of the gaps between checks tells the two apart, once the
-    gaps differ enough.
+    Between two checks lie some iterations and one check, with its repair and certificate: a line
+    through (iterations, seconds) of the gaps between checks tells the two apart, once the gaps
+    differ enough.
     """
     steps = np.diff([(n, seconds) for n, seconds, _ in trace], axis=0)
     steps = steps[steps[:, 0] > 0]
@@ -141,6 +143,19 @@ def rates(trace: Trace, arcs: int, precision: str, copy: float | None) -> dict[s
     found |= {"iteration_ms": 1e3 * float(each), "check_ms": 1e3 * float(check)}
     found |= {"gb_per_second": gb_per_second}
     return found | {"share_of_copy": gb_per_second / copy if copy else None}
+
+
+def spent(trace: Trace, found: dict[str, Any]) -> dict[str, Any]:
+    """Return the seconds of iterations and checks, as `rates` tells them, and of the answer."""
+    *checks, (_, ended, _) = trace
+    if not checks:
+        return {}
+    iterations, last, _ = checks[-1]
+    seconds = {"answer_seconds": ended - last}
+    if "iteration_ms" in found:
+        seconds["iterations_seconds"] = 1e-3 * found["iteration_ms"] * iterations
+        seconds["checks_seconds"] = 1e-3 * found["check_ms"] * len(checks)
+    return seconds
 
 
 def peak_gb() -> float:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+Columns = Sequence[tuple[str, str]]  # head, and key of a record
+
 COLUMNS = (
     ("world", "world"),
     ("device", "device"),
@@ -22,11 +24,51 @@ COLUMNS = (
     ("method", "method"),
 )
 
+SPENT = (
+    ("world", "world"),
+    ("device", "device"),
+    ("whole solve", "seconds"),
+    ("set up", "setup_seconds"),
+    ("iterations", "iterations_seconds"),
+    ("checks", "checks_seconds"),
+    ("answer", "answer_seconds"),
+)
+LAUNCHES = (
+    ("part", "part"),
+    ("what", "what"),
+    ("times", "times"),
+    ("ms each", "ms"),
+    ("GB/s", "gb_per_second"),
+    ("of copy", "share_of_copy"),
+)
+BATCH = (
+    ("what", "what"),
+    ("scenarios", "scenarios"),
+    ("whole call", "seconds"),
+    ("ratio", "ratio"),
+    ("gap", "gap"),
+    ("optimal", "optimal"),
+)
+RESIDENT = (
+    ("world", "world"),
+    ("tables in", "kind"),
+    ("whole call", "seconds"),
+    ("to a problem", "problem_seconds"),
+    ("gap", "gap"),
+    ("host memory", "host_gb"),
+    ("of which before", "host_gb_before"),
+)
+
 
 def worlds(records: Sequence[Mapping[str, Any]]) -> str:
     """Return a row for every world and device; what was not reached is a dash."""
-    rows = [[head for head, _ in COLUMNS]]
-    rows += [[cell(key, record.get(key)) for _, key in COLUMNS] for record in records]
+    return lines(COLUMNS, records)
+
+
+def lines(columns: Columns, records: Sequence[Mapping[str, Any]]) -> str:
+    """Return a row for every record under the heads of the columns."""
+    rows = [[head for head, _ in columns]]
+    rows += [[cell(key, record.get(key)) for _, key in columns] for record in records]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(
         "  ".join(text.rjust(width) for text, width in zip(row, widths, strict=True)).rstrip()
@@ -44,6 +86,8 @@ def cell(key: str, value: Any) -> str:
         return f"{value:,}"
     if key == "gap":
         return f"{value:.1e}"
+    if key.startswith("host_gb"):
+        return f"{value:.2f} GB"
     if key == "share_of_copy":
         return f"{value:.0%}"
     if key == "iterations_per_second":

@@ -1,12 +1,14 @@
-// NumPy arrays in and out, without copies.
+// NumPy arrays and arrays of a device in and out, without copies.
 #pragma once
 
 #include <pybind11/numpy.h>
 #include <pybind11/stl.h>
 
+#include <cstdint>
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "equiload/problem.hpp"
@@ -17,6 +19,19 @@ namespace py = pybind11;
 using Doubles = py::array_t<double, py::array::c_style>;
 using Ints = py::array_t<Index, py::array::c_style>;
 
+// C-ordered doubles in the memory of a CUDA device, which only the solver touches; `owner` keeps them alive.
+struct DeviceArray {
+    std::uintptr_t pointer;
+    std::vector<py::ssize_t> shape;
+    int device;
+    py::object owner;
+
+    double* data() const { return reinterpret_cast<double*>(pointer); }
+};
+
+// A table of a problem, wherever it lies.
+using Table = std::variant<DeviceArray, Doubles>;
+
 // An array that owns the vector it was made from.
 inline Doubles own(std::vector<double>&& values, std::vector<py::ssize_t> shape) {
     auto* held = new std::vector<double>(std::move(values));
@@ -24,12 +39,19 @@ inline Doubles own(std::vector<double>&& values, std::vector<py::ssize_t> shape)
     return Doubles(std::move(shape), held->data(), owner);
 }
 
+inline std::vector<py::ssize_t> shape_of(const py::array& array) {
+    return {array.shape(), array.shape() + array.ndim()};
+}
+
+inline void require_shape(const std::vector<py::ssize_t>& found, std::initializer_list<py::ssize_t> shape,
+                          const char* name) {
+    if (found != std::vector<py::ssize_t>(shape))
+        throw std::invalid_argument(std::string(name) + " has the wrong shape");
+}
+
 inline void require_shape(const py::array& array, std::initializer_list<py::ssize_t> shape,
                           const char* name) {
-    bool right = array.ndim() == static_cast<py::ssize_t>(shape.size());
-    py::ssize_t axis = 0;
-    for (py::ssize_t size : shape) right = right && array.shape(axis++) == size;
-    if (!right) throw std::invalid_argument(std::string(name) + " has the wrong shape");
+    require_shape(shape_of(array), shape, name);
 }
 
 }  // namespace equiload::python

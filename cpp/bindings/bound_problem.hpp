@@ -8,7 +8,8 @@
 namespace equiload::python {
 
 struct BoundFootprint {
-    Doubles values, history, sensitivity;
+    Table values;
+    Doubles history, sensitivity;
     std::optional<Doubles> limit;
     Ints region;
     EquityKind kind;
@@ -18,8 +19,8 @@ struct BoundFootprint {
 };
 
 struct BoundProblem {
-    Doubles demand, capacity, price;
-    std::optional<Doubles> quadratic;
+    Table demand, capacity, price;
+    std::optional<Table> quadratic;
     Ints gateway, site, delay;
     Doubles energy, cost;
     std::vector<BoundFootprint> footprints;

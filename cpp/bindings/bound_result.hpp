@@ -7,14 +7,13 @@
 
 namespace equiload::python {
 
-// A solution whose arrays are NumPy's.
+// A solution whose arrays are NumPy's; those over slots are absent where they were written elsewhere.
 struct BoundResult {
-    Doubles allocation, site_load, capacity_prices, energy_prices;
-    std::optional<Doubles> shed, infeasible_prices;
+    std::optional<Doubles> allocation, shed, site_load, capacity_prices, energy_prices, infeasible_prices;
     std::vector<Doubles> equity_prices, totals, infeasible_budget;
     Solution rest;
 };
 
-BoundResult bind_result(Solution&& solution, const Problem& problem);
+BoundResult bind_result(Solution&& solution, const Problem& problem, bool elsewhere);
 
 }  // namespace equiload::python

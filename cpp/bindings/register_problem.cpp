@@ -20,27 +20,60 @@ auto span_of(const Array& array) {
     return std::span(array.data(), static_cast<std::size_t>(array.size()));
 }
 
-// (T, N), or (1, N) for every slot.
-Field field_of(const Doubles& array, std::size_t slots, std::size_t items, const char* name) {
-    const auto n = static_cast<py::ssize_t>(items);
-    const bool constant = array.ndim() == 2 && array.shape(0) == 1;
-    require_shape(array, {constant ? 1 : static_cast<py::ssize_t>(slots), n}, name);
-    return {array.data(), constant ? 0 : items};
+std::vector<py::ssize_t> shape_of(const Table& table) {
+    if (const auto* there = std::get_if<DeviceArray>(&table)) return there->shape;
+    return python::shape_of(std::get<Doubles>(table));
 }
 
-BoundProblem make(const Doubles& demand, const Doubles& capacity, const Doubles& price,
-                  const std::optional<Doubles>& quadratic, const Ints& gateway, const Ints& site,
+const double* data_of(const Table& table) {
+    if (const auto* there = std::get_if<DeviceArray>(&table)) return there->data();
+    return std::get<Doubles>(table).data();
+}
+
+// (T, N), or (1, N) for every slot.
+Field field_of(const Table& table, std::size_t slots, std::size_t items, const char* name) {
+    const auto shape = shape_of(table);
+    const bool constant = shape.size() == 2 && shape[0] == 1;
+    require_shape(shape, {constant ? 1 : static_cast<py::ssize_t>(slots), static_cast<py::ssize_t>(items)},
+                  name);
+    return {data_of(table), constant ? 0 : items};
+}
+
+// The device that all tables lie on, -1 for the host.
+int shared_device(const BoundProblem& bound) {
+    std::vector<const Table*> tables{&bound.demand, &bound.capacity, &bound.price};
+    if (bound.quadratic) tables.push_back(&*bound.quadratic);
+    for (const BoundFootprint& footprint : bound.footprints) tables.push_back(&footprint.values);
+    const auto device_of = [](const Table* table) {
+        const auto* there = std::get_if<DeviceArray>(table);
+        return there ? there->device : -1;
+    };
+    const int first = device_of(tables.front());
+    for (const Table* table : tables)
+        if (device_of(table) != first)
+            throw std::invalid_argument("all tables of a problem lie on one device, or all on the host");
+    return first;
+}
+
+DeviceArray lend(std::uintptr_t pointer, std::vector<py::ssize_t> shape, int device, py::object owner) {
+    if (device < 0) throw std::invalid_argument("device must be the number of a CUDA device");
+    return {pointer, std::move(shape), device, std::move(owner)};
+}
+
+BoundProblem make(const Table& demand, const Table& capacity, const Table& price,
+                  const std::optional<Table>& quadratic, const Ints& gateway, const Ints& site,
                   const Ints& delay, const Doubles& energy, const Doubles& cost,
                   const std::vector<BoundFootprint>& footprints, std::optional<double> shed_cost,
                   double fixed_cost) {
     BoundProblem bound{demand, capacity, price, quadratic,  gateway, site,
                        delay,  energy,   cost,  footprints, {}};
-    if (demand.ndim() != 2 || capacity.ndim() != 2)
+    const auto released = shape_of(demand), held = shape_of(capacity);
+    if (released.size() != 2 || held.size() != 2)
         throw std::invalid_argument("demand and capacity need two axes");
     Problem& p = bound.view;
-    p.slots = static_cast<std::size_t>(demand.shape(0));
-    p.gateways = static_cast<std::size_t>(demand.shape(1));
-    p.sites = static_cast<std::size_t>(capacity.shape(1));
+    p.slots = static_cast<std::size_t>(released[0]);
+    p.gateways = static_cast<std::size_t>(released[1]);
+    p.sites = static_cast<std::size_t>(held[1]);
     p.arcs = static_cast<std::size_t>(gateway.size());
     for (const py::array* array :
          std::initializer_list<const py::array*>{&gateway, &site, &delay, &energy, &cost})
@@ -60,6 +93,7 @@ BoundProblem make(const Doubles& demand, const Doubles& capacity, const Doubles&
         p.footprints.push_back(footprint.view(p.slots, p.sites));
     if (shed_cost) p.shed_cost = *shed_cost;
     p.fixed_cost = fixed_cost;
+    p.device = shared_device(bound);
     return bound;
 }
 
@@ -90,8 +124,13 @@ Footprint BoundFootprint::view(std::size_t slots, std::size_t sites) const {
 }
 
 void register_problem(py::module_& module) {
+    py::class_<DeviceArray>(module, "DeviceArray")
+        .def(py::init(&lend), py::arg("pointer"), py::arg("shape"), py::arg("device"), py::arg("owner"))
+        .def_readonly("pointer", &DeviceArray::pointer)
+        .def_readonly("shape", &DeviceArray::shape)
+        .def_readonly("device", &DeviceArray::device);
     py::class_<BoundFootprint>(module, "Footprint")
-        .def(py::init([](const Doubles& values, const Ints& region, const Doubles& history,
+        .def(py::init([](const Table& values, const Ints& region, const Doubles& history,
                          const Doubles& sensitivity, const std::string& kind, double weight, double parameter,
                          const std::optional<Doubles>& limit) {
                  return BoundFootprint{values, history,          sensitivity, limit,

@@ -16,7 +16,7 @@ std::vector<Doubles> own_each(std::vector<std::vector<double>>&& lists) {
 
 }  // namespace
 
-BoundResult bind_result(Solution&& s, const Problem& p) {
+BoundResult bind_result(Solution&& s, const Problem& p, bool elsewhere) {
     const auto slots = static_cast<py::ssize_t>(p.slots), sites = static_cast<py::ssize_t>(p.sites);
     const auto arcs = static_cast<py::ssize_t>(p.arcs), gateways = static_cast<py::ssize_t>(p.gateways);
     BoundResult r;
@@ -24,11 +24,13 @@ BoundResult bind_result(Solution&& s, const Problem& p) {
         values.resize(static_cast<std::size_t>(slots * items));  // zeros where there is no answer
         return own(std::move(values), {slots, items});
     };
-    r.allocation = field(s.allocation, arcs);
-    if (p.may_shed()) r.shed = field(s.shed, gateways);
-    r.site_load = field(s.site_load, sites);
-    r.capacity_prices = field(s.prices.capacity, sites);
-    r.energy_prices = field(s.prices.energy, sites);
+    if (!elsewhere) {
+        r.allocation = field(s.allocation, arcs);
+        if (p.may_shed()) r.shed = field(s.shed, gateways);
+        r.site_load = field(s.site_load, sites);
+        r.capacity_prices = field(s.prices.capacity, sites);
+        r.energy_prices = field(s.prices.energy, sites);
+    }
     if (!s.infeasibility.prices.empty()) r.infeasible_prices = field(s.infeasibility.prices, sites);
     s.prices.equity.resize(p.footprints.size());
     s.totals.resize(p.footprints.size());

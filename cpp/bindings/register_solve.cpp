@@ -57,25 +57,61 @@ Callback watching(const Callback& callback) {
     };
 }
 
+// Where the answer to a problem goes on its device.
+struct BoundOutput {
+    DeviceArray allocation, site_load, energy_prices, capacity_prices;
+    std::optional<DeviceArray> shed;
+
+    DeviceOutput view(const Problem& p) const {
+        const auto array = [&](const DeviceArray& to, std::size_t items, const char* name) {
+            require_shape(to.shape, {static_cast<py::ssize_t>(p.slots), static_cast<py::ssize_t>(items)},
+                          name);
+            if (to.device != p.device)
+                throw std::invalid_argument(std::string(name) + " is not on the problem's device");
+            return to.data();
+        };
+        if (shed.has_value() != p.may_shed())
+            throw std::invalid_argument("shed goes with a problem that may shed work");
+        return {array(allocation, p.arcs, "allocation"), shed ? array(*shed, p.gateways, "shed") : nullptr,
+                array(site_load, p.sites, "site_load"), array(energy_prices, p.sites, "energy_prices"),
+                array(capacity_prices, p.sites, "capacity_prices")};
+    }
+};
+
+// A problem on a device has its answer there, one on the host here.
+std::optional<DeviceOutput> output_for(const Problem& problem, const BoundOutput* output) {
+    if ((problem.device >= 0) != (output != nullptr))
+        throw std::invalid_argument("a problem on a device needs an output there, and no other takes one");
+    if (!output) return std::nullopt;
+    return output->view(problem);
+}
+
 BoundResult run(const BoundProblem& problem, const Settings& settings, const py::object& warm_start,
-                const Callback& callback, const Tuning& tuning) {
+                const Callback& callback, const Tuning& tuning, const BoundOutput* output) {
+    const auto to = output_for(problem.view, output);
     std::vector<py::object> keep;
     const WarmStart start = warm_start_from(warm_start, problem.view, keep);
     Solution solution;
     {
         const py::gil_scoped_release release;
-        solution = solve(problem.view, settings, start, {watching(callback), interrupted}, tuning);
+        solution = solve(problem.view, settings, start, {watching(callback), interrupted}, tuning,
+                         to.value_or(DeviceOutput{}));
     }
-    return bind_result(std::move(solution), problem.view);
+    return bind_result(std::move(solution), problem.view, to.has_value());
 }
 
 std::vector<BoundResult> run_batch(const std::vector<const BoundProblem*>& problems, const Settings& settings,
-                                   const std::vector<py::object>& warm_starts, const Tuning& tuning) {
+                                   const std::vector<py::object>& warm_starts, const Tuning& tuning,
+                                   const std::vector<const BoundOutput*>& outputs) {
     std::vector<py::object> keep;
     std::vector<Scenario> scenarios;
-    for (std::size_t k = 0; k < problems.size(); ++k)
-        scenarios.push_back(
-            {&problems[k]->view, warm_start_from(warm_starts.at(k), problems[k]->view, keep)});
+    std::vector<std::optional<DeviceOutput>> to;
+    for (std::size_t k = 0; k < problems.size(); ++k) {
+        const Problem& problem = problems[k]->view;
+        to.push_back(output_for(problem, outputs.empty() ? nullptr : outputs.at(k)));
+        scenarios.push_back({&problem, warm_start_from(warm_starts.at(k), problem, keep),
+                             to.back().value_or(DeviceOutput{})});
+    }
     std::vector<Solution> solutions;
     {
         const py::gil_scoped_release release;
@@ -83,7 +119,7 @@ std::vector<BoundResult> run_batch(const std::vector<const BoundProblem*>& probl
     }
     std::vector<BoundResult> results;
     for (std::size_t k = 0; k < problems.size(); ++k)
-        results.push_back(bind_result(std::move(solutions[k]), problems[k]->view));
+        results.push_back(bind_result(std::move(solutions[k]), problems[k]->view, to[k].has_value()));
     return results;
 }
 
@@ -101,10 +137,18 @@ std::optional<py::dict> cuda_details() {
 }  // namespace
 
 void register_solve(py::module_& module) {
+    py::class_<BoundOutput>(module, "DeviceOutput")
+        .def(py::init([](const DeviceArray& allocation, const DeviceArray& site_load,
+                         const DeviceArray& energy_prices, const DeviceArray& capacity_prices,
+                         const std::optional<DeviceArray>& shed) {
+                 return BoundOutput{allocation, site_load, energy_prices, capacity_prices, shed};
+             }),
+             py::arg("allocation"), py::arg("site_load"), py::arg("energy_prices"),
+             py::arg("capacity_prices"), py::arg("shed") = py::none());
     module.def("solve", &run, py::arg("problem"), py::arg("settings"), py::arg("warm_start") = py::none(),
-               py::arg("callback") = nullptr, py::arg("tuning") = Tuning{});
+               py::arg("callback") = nullptr, py::arg("tuning") = Tuning{}, py::arg("output") = py::none());
     module.def("solve_batch", &run_batch, py::arg("problems"), py::arg("settings"), py::arg("warm_starts"),
-               py::arg("tuning") = Tuning{});
+               py::arg("tuning") = Tuning{}, py::arg("outputs") = std::vector<const BoundOutput*>{});
     module.def("build_info", [] {
         const BuildInfo info = build_info();
         py::dict d;

@@ -33,7 +33,8 @@ BlockBackend<Stored>::BlockBackend(const Problem& problem, const EquityProx& equ
 }
 
 template <class Stored>
-void BlockBackend<Stored>::start(const double* x, const double* v, std::span<const double> lambda) {
+void BlockBackend<Stored>::start(const double* x, const double* v, std::span<const double> lambda,
+                                 double iteration) {
     const Problem& p = blocks_.problem;
     blocks_.scatter(x, p.arcs, iterate_.x_anchor);
     blocks_.scatter(v, p.sites, iterate_.v);
@@ -43,6 +44,7 @@ void BlockBackend<Stored>::start(const double* x, const double* v, std::span<con
     }
     std::copy_n(iterate_.v, blocks_.lane_count(p.sites), iterate_.v_anchor);
     std::fill_n(iterate_.residual_start, blocks_.lane_count(1), -1.0);
+    std::fill_n(iterate_.restarted, blocks_.lane_count(1), iteration);
     blocks_.each_block([&](int block, int) { kernels_.weigh(model_, iterate_, block, lambda.data()); });
     blocks_.each_block([&](int block, int) { kernels_.refresh(model_, iterate_, block); });
 }

@@ -17,7 +17,7 @@ class BlockBackend {
     BlockBackend(const Problem& problem, const EquityProx& equity, const BlockKernels<Stored>& kernels,
                  Team& team, const Tuning& tuning);
 
-    void start(const double* x, const double* v, std::span<const double> lambda);
+    void start(const double* x, const double* v, std::span<const double> lambda, double iteration);
     std::span<const double> begin(std::span<const double> lambda);
     std::span<const double> iterate(std::span<const double> lambda, const Pass& pass);
     std::span<const double> burden(std::span<const double> lambda);

@@ -54,26 +54,25 @@ double Budgets::room(const Totals& totals, const Totals& prices) const {
     return sum;
 }
 
-bool Budgets::blend(std::vector<double>& x, const Totals& totals) const {
-    if (x_.empty()) return false;
-    double share = 0;  // of the allocation with room
+std::optional<double> Budgets::share(const Totals& totals) const {
+    if (totals_.empty()) return std::nullopt;
+    double share = 0;
     for (std::size_t r : budgeted_)
         for (std::size_t g = 0; g < totals[r].size(); ++g) {
             const double over = totals[r][g] - problem_.footprints[r].limit[g];
             if (over > 0) share = std::max(share, over / std::max(0.0, totals[r][g] - totals_[r][g]));
         }
-    if (!(share < 1)) return false;
-    for (std::size_t k = 0; k < x.size(); ++k) x[k] = (1 - share) * x[k] + share * x_[k];
-    return true;
+    if (!(share < 1)) return std::nullopt;
+    return share;
 }
 
-void Budgets::offer(const std::vector<double>& x, const Totals& totals, double objective, double lower_bound,
-                    const Totals& prices) {
+bool Budgets::offer(const Totals& totals, double objective, double lower_bound, const Totals& prices) {
     const auto value = [&](const Totals& at, double cost) {
         return room(at, prices) / std::max(cost - lower_bound, 1e-12 * std::abs(cost));
     };
-    if (!x_.empty() && !(value(totals, objective) > value(totals_, objective_))) return;
-    x_ = x, totals_ = totals, objective_ = objective;
+    if (!totals_.empty() && !(value(totals, objective) > value(totals_, objective_))) return false;
+    totals_ = totals, objective_ = objective;
+    return true;
 }
 
 }  // namespace equiload

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "equiload/algorithm/certificate_steps.hpp"
 #include "equiload/equity.hpp"
 
 namespace equiload {
@@ -18,17 +19,27 @@ double ordered_sum(const std::vector<double>& parts) {
     return sum;
 }
 
-// c0 = p + sum_r lambda_r f_r for the sites of one slot.
-void site_costs(const Problem& p, const std::vector<std::vector<double>>& equity, std::size_t slot,
-                double* cost) {
-    std::copy_n(p.price.row(slot), p.sites, cost);
-    for (std::size_t r = 0; r < p.footprints.size(); ++r) {
-        if (r >= equity.size() || equity[r].empty()) continue;
-        const Footprint& footprint = p.footprints[r];
-        const double* f = footprint.values.row(slot);
-        for (std::size_t i = 0; i < p.sites; ++i)
-            cost[i] += equity[r][static_cast<std::size_t>(footprint.region[i])] * f[i];
+// A problem as the steps read it, with all its footprints.
+struct Rows {
+    const Grouping by_gateway, by_site;
+    std::vector<Field> footprints;
+    RowModel model;
+
+    explicit Rows(const Problem& p)
+        : by_gateway(p.arc_gateway, p.gateways), by_site(p.arc_site, p.sites), model(row_model(p)) {
+        for (const Footprint& footprint : p.footprints) footprints.push_back(footprint.values);
+        model.footprints = static_cast<int>(footprints.size()), model.footprint = footprints.data();
+        model.by_gateway = {by_gateway.start.data(), by_gateway.order.data()};
+        model.by_site = {by_site.start.data(), by_site.order.data()};
     }
+};
+
+// body(slot) for all slots, shared among the team.
+template <class Body>
+void each_slot(const Problem& p, Team& team, Body body) {
+    team.split(p.slots, [&](std::size_t begin, std::size_t end, int) {
+        for (std::size_t t = begin; t < end; ++t) body(static_cast<int>(t));
+    });
 }
 
 }  // namespace
@@ -37,44 +48,31 @@ double relative_gap(double objective, double lower_bound) {
     return (objective - lower_bound) / std::max(1.0, std::abs(objective));
 }
 
+std::vector<double> site_prices(const Problem& p, const std::vector<std::vector<double>>& equity) {
+    std::vector<double> lambda(p.footprints.size() * p.sites, 0.0);
+    for (std::size_t r = 0; r < p.footprints.size() && r < equity.size(); ++r)
+        for (std::size_t i = 0; i < p.sites && !equity[r].empty(); ++i)
+            lambda[r * p.sites + i] = equity[r][static_cast<std::size_t>(p.footprints[r].region[i])];
+    return lambda;
+}
+
 Evaluation evaluate(const Problem& p, const double* allocation, const double* shed, Team& team) {
+    const Rows rows(p);
     Evaluation result;
-    result.site_load.assign(p.slots * p.sites, 0.0);
+    result.site_load.resize(p.slots * p.sites);
     std::vector<double> arc(p.slots), energy(p.slots), quadratic(p.slots), dropped(p.slots);
     double* const load = result.site_load.data();
-    const bool together = p.max_delay() > 0;  // a slot then loads later slots: one member adds in order
-    const auto add_loads = [&](std::size_t begin, std::size_t end) {
-        for (std::size_t t = begin; t < end; ++t) {
-            double cost = 0;
-            for (std::size_t a = 0; a < p.arcs; ++a) {
-                const double x = allocation[t * p.arcs + a];
-                if (x == 0) continue;
-                cost += p.arc_cost[a] * x;
-                const std::size_t at = t + static_cast<std::size_t>(p.arc_delay[a]);
-                load[at * p.sites + static_cast<std::size_t>(p.arc_site[a])] += p.arc_energy[a] * x;
-            }
-            arc[t] = cost;
-            if (shed)
-                for (std::size_t j = 0; j < p.gateways; ++j)
-                    dropped[t] += p.shed_cost * shed[t * p.gateways + j];
-        }
-    };
-    if (together)
-        add_loads(0, p.slots);
-    else
-        team.split(p.slots, [&](std::size_t begin, std::size_t end, int) { add_loads(begin, end); });
+    each_slot(p, team, [&](int slot) {
+        const auto t = static_cast<std::size_t>(slot);
+        const SlotCosts costs = evaluate_slot(Solo{}, rows.model, nullptr, allocation, nullptr, slot, load);
+        arc[t] = costs.arc, energy[t] = costs.energy, quadratic[t] = costs.quadratic;
+        for (std::size_t j = 0; shed && j < p.gateways; ++j)
+            dropped[t] += p.shed_cost * shed[t * p.gateways + j];
+    });
 
     const std::size_t footprints = p.footprints.size();
     std::vector<std::vector<double>> burden(footprints);  // (T, G) would be large: sum per site first
     for (auto& b : burden) b.assign(p.sites, 0.0);
-    team.split(p.slots, [&](std::size_t begin, std::size_t end, int) {
-        for (std::size_t t = begin; t < end; ++t)
-            for (std::size_t i = 0; i < p.sites; ++i) {
-                const double y = load[t * p.sites + i];
-                energy[t] += p.price.row(t)[i] * y;
-                quadratic[t] += 0.5 * p.quadratic_at(t, i) * y * y;
-            }
-    });
     constexpr std::size_t line = 32;  // sites side by side: whole cache lines, and vectors
     team.split((p.sites + line - 1) / line, [&](std::size_t begin, std::size_t end, int) {
         const std::size_t first = begin * line, last = std::min(end * line, p.sites);
@@ -85,12 +83,8 @@ Evaluation evaluate(const Problem& p, const double* allocation, const double* sh
                 for (std::size_t i = first; i < last; ++i) sum[i] += f[i] * y[i];
             }
     });
-    for (std::size_t r = 0; r < footprints; ++r) {
-        const Footprint& footprint = p.footprints[r];
-        result.totals.emplace_back(footprint.history.begin(), footprint.history.end());
-        for (std::size_t i = 0; i < p.sites; ++i)
-            result.totals[r][static_cast<std::size_t>(footprint.region[i])] += burden[r][i];
-    }
+    for (std::size_t r = 0; r < footprints; ++r)
+        result.totals.push_back(region_totals(p.footprints[r], burden[r].data()));
     result.breakdown.arc = ordered_sum(arc);
     result.breakdown.energy = ordered_sum(energy);
     result.breakdown.quadratic = ordered_sum(quadratic);
@@ -98,6 +92,13 @@ Evaluation evaluate(const Problem& p, const double* allocation, const double* sh
     result.breakdown.fixed = p.fixed_cost;
     equity_cost(p, result.totals, result.breakdown.equity);
     return result;
+}
+
+std::vector<double> region_totals(const Footprint& footprint, const double* burden) {
+    std::vector<double> totals(footprint.history.begin(), footprint.history.end());
+    for (std::size_t i = 0; i < footprint.region.size(); ++i)
+        totals[static_cast<std::size_t>(footprint.region[i])] += burden[i];
+    return totals;
 }
 
 double equity_cost(const Problem& p, const std::vector<std::vector<double>>& totals,
@@ -114,58 +115,32 @@ double equity_cost(const Problem& p, const std::vector<std::vector<double>>& tot
 }
 
 void complete_prices(const Problem& p, Prices& prices, Team& team) {
+    const Rows rows(p);
+    const std::vector<double> lambda = site_prices(p, prices.equity);
     prices.capacity.resize(p.slots * p.sites);
-    team.split(p.slots, [&](std::size_t begin, std::size_t end, int) {
-        std::vector<double> cost(p.sites);
-        for (std::size_t t = begin; t < end; ++t) {
-            site_costs(p, prices.equity, t, cost.data());
-            const double* capacity = p.capacity.row(t);
-            for (std::size_t i = 0; i < p.sites; ++i) {
-                double& v = prices.energy[t * p.sites + i];
-                double& u = prices.capacity[t * p.sites + i];
-                const double q = p.quadratic_at(t, i);
-                const double excess = v - cost[i];
-                if (q > 0) {
-                    u = std::isinf(capacity[i]) ? 0.0 : std::max(0.0, excess - q * capacity[i]);
-                    v = std::max(v, cost[i]);
-                } else {
-                    u = std::isinf(capacity[i]) ? 0.0 : std::max(0.0, excess);
-                    v = cost[i] + u;
-                }
-            }
-        }
+    each_slot(p, team, [&](int slot) {
+        const std::size_t first = static_cast<std::size_t>(slot) * p.sites;
+        for (std::size_t i = 0; i < p.sites; ++i)
+            prices.capacity[first + i] =
+                complete_cell(rows.model, lambda.data(), slot, static_cast<int>(i), prices.energy[first + i]);
     });
 }
 
 double lower_bound(const Problem& p, const Prices& prices, Team& team) {
+    const Rows rows(p);
+    const std::vector<double> lambda = site_prices(p, prices.equity);
     std::vector<double> parts(p.slots);
-    team.split(p.slots, [&](std::size_t begin, std::size_t end, int) {
-        std::vector<double> cost(p.sites), least(p.gateways);
-        for (std::size_t t = begin; t < end; ++t) {
-            std::fill(least.begin(), least.end(), p.shed_cost);
-            for (std::size_t a = 0; a < p.arcs; ++a) {
-                const std::size_t at = t + static_cast<std::size_t>(p.arc_delay[a]);
-                if (at >= p.slots) continue;
-                double& best = least[static_cast<std::size_t>(p.arc_gateway[a])];
-                const double v = prices.energy[at * p.sites + static_cast<std::size_t>(p.arc_site[a])];
-                best = std::min(best, p.arc_cost[a] + p.arc_energy[a] * v);
-            }
-            double sum = 0;
-            for (std::size_t j = 0; j < p.gateways; ++j)
-                if (const double d = p.demand.row(t)[j]; d > 0) sum += d * least[j];
-            site_costs(p, prices.equity, t, cost.data());
-            for (std::size_t i = 0; i < p.sites; ++i) {
-                const double u = prices.capacity[t * p.sites + i], q = p.quadratic_at(t, i);
-                if (u > 0) sum -= u * p.capacity.row(t)[i];
-                const double excess = q > 0 ? prices.energy[t * p.sites + i] - cost[i] - u : 0.0;
-                if (excess > 0) sum -= excess * excess / (2 * q);
-            }
-            parts[t] = sum;
-        }
+    each_slot(p, team, [&](int slot) {
+        parts[static_cast<std::size_t>(slot)] =
+            bound_slot(Solo{}, rows.model, lambda.data(), prices.energy.data(), slot);
     });
-    double bound = ordered_sum(parts) + p.fixed_cost;
-    for (std::size_t r = 0; r < p.footprints.size() && r < prices.equity.size(); ++r) {
-        std::vector<double> pi(prices.equity[r]);
+    return ordered_sum(parts) + bound_apart(p, prices.equity);
+}
+
+double bound_apart(const Problem& p, const std::vector<std::vector<double>>& equity) {
+    double bound = p.fixed_cost;
+    for (std::size_t r = 0; r < p.footprints.size() && r < equity.size(); ++r) {
+        std::vector<double> pi(equity[r]);
         for (std::size_t g = 0; g < pi.size(); ++g) {
             bound += pi[g] * p.footprints[r].history[g];
             pi[g] /= p.footprints[r].sensitivity[g];

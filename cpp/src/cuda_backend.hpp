@@ -2,16 +2,19 @@
 #pragma once
 
 #include <memory>
+#include <span>
 
-#include "equiload/algorithm/equity_prox.hpp"
-#include "equiload/backend.hpp"
-#include "equiload/settings.hpp"
-#include "equiload/team.hpp"
+#include "device_backend.hpp"
 
 namespace equiload {
 
-// Throws std::runtime_error naming what the device could not do. The team moves data to and from it.
-std::unique_ptr<AnyBackend> make_cuda_backend(const Problem& problem, const EquityProx& equity, Team& team,
-                                              const Tuning& tuning, const Settings& settings, int ordinal);
+// Throws OutOfDeviceMemory, or std::runtime_error naming what the device could not do. The team moves data to
+// and from it.
+std::unique_ptr<DeviceBackend> make_cuda_backend(std::span<const DeviceScenario> scenarios, Team& team,
+                                                 const Tuning& tuning, const Settings& settings, int ordinal);
+
+// Copies numbers to or from the memory of a device, in order with what is under way in the settings' stream,
+// and waits for them.
+void copy_cuda(double* to, const double* from, std::size_t count, const Settings& settings, int ordinal);
 
 }  // namespace equiload

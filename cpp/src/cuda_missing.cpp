@@ -12,9 +12,13 @@ CudaInfo cuda_info() {
     return info;
 }
 
-std::unique_ptr<AnyBackend> make_cuda_backend(const Problem&, const EquityProx&, Team&, const Tuning&,
-                                              const Settings&, int) {
+std::unique_ptr<DeviceBackend> make_cuda_backend(std::span<const DeviceScenario>, Team&, const Tuning&,
+                                                 const Settings&, int) {
     throw std::logic_error("device: this build has no CUDA back end");  // settings are checked first
+}
+
+void copy_cuda(double*, const double*, std::size_t, const Settings&, int) {
+    throw std::logic_error("device: this build has no CUDA back end");
 }
 
 }  // namespace equiload

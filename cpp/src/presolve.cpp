@@ -17,7 +17,8 @@ Presolved::Presolved(const Problem& original) : original_(original), problem_(or
     choose_sites();
     pool_gateways();
     build_network();
-    build_fields();
+    build_regions();
+    if (original.device < 0) build_fields();
 }
 
 void Presolved::choose_sites() {
@@ -97,6 +98,20 @@ void Presolved::build_network() {
     problem_.shed_cost = std::numeric_limits<double>::infinity();
 }
 
+bool Presolved::keeps_all_sites() const {
+    return kept_sites_.size() == original_.sites && !original_.may_shed();
+}
+
+void Presolved::build_regions() {
+    if (keeps_all_sites()) return;
+    regions_.resize(original_.footprints.size());
+    for (std::size_t r = 0; r < original_.footprints.size(); ++r) {
+        for (std::size_t site : kept_sites_)
+            regions_[r].push_back(site < original_.sites ? original_.footprints[r].region[site] : 0);
+        problem_.footprints[r].region = regions_[r];
+    }
+}
+
 void Presolved::build_fields() {
     const std::size_t slots = original_.slots;
     if (members_.size() != original_.gateways) {
@@ -110,8 +125,7 @@ void Presolved::build_fields() {
                 }
         problem_.demand = {demand_.data(), members_.size()};
     }
-    const bool all_sites = kept_sites_.size() == original_.sites && !original_.may_shed();
-    if (all_sites) return;
+    if (keeps_all_sites()) return;
     const auto select = [&](const Field& field, double shed_value, std::vector<double>& store) -> Field {
         const std::size_t rows = field.stride ? slots : 1;
         for (std::size_t t = 0; t < rows; ++t)
@@ -123,17 +137,42 @@ void Presolved::build_fields() {
     problem_.price = select(original_.price, 0.0, price_);
     if (original_.quadratic) problem_.quadratic = select(original_.quadratic, 0.0, quadratic_);
     footprint_values_.resize(original_.footprints.size());
-    regions_.resize(original_.footprints.size());
-    for (std::size_t r = 0; r < original_.footprints.size(); ++r) {
-        Footprint& footprint = problem_.footprints[r];
-        footprint.values = select(original_.footprints[r].values, 0.0, footprint_values_[r]);
-        for (std::size_t site : kept_sites_)
-            regions_[r].push_back(site < original_.sites ? original_.footprints[r].region[site] : 0);
-        footprint.region = regions_[r];
-    }
+    for (std::size_t r = 0; r < original_.footprints.size(); ++r)
+        problem_.footprints[r].values = select(original_.footprints[r].values, 0.0, footprint_values_[r]);
 }
 
-void Presolved::expand(const std::vector<double>& reduced, std::vector<double>& allocation,
+double Presolved::constant(const std::vector<double>& work) const {
+    double sum = 0;
+    for (std::size_t j = 0; j < work.size(); ++j) sum += work[j] * offset_[j];
+    return sum;
+}
+
+Columns Presolved::columns() const {
+    Columns c;
+    c.pool.resize(original_.gateways), c.arc.resize(original_.arcs);
+    if (original_.may_shed()) c.shed.resize(original_.gateways);
+    c.pool_start.push_back(0), c.site_start.push_back(0);
+    for (std::size_t p = 0; p < members_.size(); ++p) {
+        for (std::size_t j : members_[p]) {
+            c.pooled.push_back(static_cast<Index>(j));
+            c.pool[j] = static_cast<Index>(p);
+        }
+        c.pool_start.push_back(static_cast<Index>(c.pooled.size()));
+    }
+    for (std::size_t site : kept_sites_) {
+        if (site < original_.sites) c.site.push_back(static_cast<Index>(site));
+        c.site_start.push_back(static_cast<Index>(c.site.size()));
+    }
+    c.reduced_site = reduced_site_;
+    for (std::size_t a = 0; a < problem_.arcs; ++a)
+        for (std::size_t j : members_[static_cast<std::size_t>(arc_gateway_[a])])
+            (rank_[a] < 0 ? c.shed[j]
+                          : c.arc[static_cast<std::size_t>(rows_[j][static_cast<std::size_t>(rank_[a])])]) =
+                static_cast<Index>(a);
+    return c;
+}
+
+void Presolved::expand(std::span<const double> reduced, std::vector<double>& allocation,
                        std::vector<double>& shed, Team& team) const {
     const Problem& o = original_;
     allocation.resize(o.slots * o.arcs);

@@ -2,20 +2,23 @@
 
 #include <algorithm>
 #include <atomic>
-#include <chrono>
 #include <cmath>
+#include <deque>
 #include <functional>
 #include <optional>
 #include <stdexcept>
 
+#include "answer.hpp"
 #include "barrier.hpp"
 #include "block_backend.hpp"
 #include "cuda_backend.hpp"
+#include "device_solve.hpp"
 #include "dispatch.hpp"
 #include "equiload/algorithm/solve.hpp"
 #include "equiload/budgets.hpp"
 #include "equiload/build_info.hpp"
 #include "equiload/presolve.hpp"
+#include "watch.hpp"
 
 namespace equiload {
 
@@ -75,19 +78,16 @@ int Settings::cuda_ordinal() const {
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) {
-    return std::chrono::duration<double>(Clock::now() - start).count();
+int available_threads(const Settings& settings) {
+    return settings.threads > 0 ? settings.threads : usable_cores();
 }
 
 // Small problems are over before threads have met.
 int team_size(const Problem& problem, const Settings& settings) {
     if (settings.device == "reference") return 1;
-    const int available = settings.threads > 0 ? settings.threads : usable_cores();
     const std::size_t work = problem.slots * (problem.arcs + 4 * problem.sites);
     const std::size_t enough = 1 + work / 8192;
-    return static_cast<int>(std::min(static_cast<std::size_t>(available), enough));
+    return static_cast<int>(std::min(static_cast<std::size_t>(available_threads(settings)), enough));
 }
 
 // Energy prices to start from: what a site costs at the first equity prices.
@@ -98,108 +98,6 @@ std::vector<double> first_prices(const Problem& problem, const EquityProx& equit
     complete_prices(problem, prices, team);
     return std::move(prices.energy);
 }
-
-// The proof in the caller's terms. `stranded`: work without any arc, which needs no prices.
-Infeasibility describe(const Presolved& presolved, const Problem& original, const std::vector<double>& ray,
-                       const std::vector<std::size_t>& stranded, Team& team) {
-    const Problem& p = presolved.problem();
-    Infeasibility result;
-    std::vector<std::size_t> slots;
-    if (!ray.empty()) presolved.expand_prices(ray, result.prices);
-    for (double& u : result.prices) u = std::max(u, 0.0);
-    const double largest = ray.empty() ? 0.0 : *std::max_element(ray.begin(), ray.end());
-    for (std::size_t cell = 0; cell < ray.size(); ++cell) {
-        if (ray[cell] <= 1e-6 * largest || presolved.original_site(cell % p.sites) >= original.sites)
-            continue;
-        result.sites.push_back(static_cast<int>(presolved.original_site(cell % p.sites)));
-        slots.push_back(cell / p.sites);
-    }
-    if (!ray.empty())
-        for (const Shortfall& s : shortfalls(p, ray.data(), team)) {
-            result.energy_needed += s.needed;
-            result.energy_available += s.available;
-        }
-    const auto name = [&](std::size_t gateway) {
-        for (std::size_t j : presolved.pool(gateway)) result.gateways.push_back(static_cast<int>(j));
-    };
-    for (std::size_t source : stranded) {
-        slots.push_back(source / p.gateways);
-        name(source % p.gateways);
-    }
-    // Gateways that the priced cells confine: no arc of theirs avoids them.
-    for (std::size_t t : std::vector<std::size_t>(slots)) {
-        if (ray.empty()) break;
-        std::vector<bool> confined(p.gateways, true);
-        for (std::size_t a = 0; a < p.arcs; ++a) {
-            const std::size_t at = t + static_cast<std::size_t>(p.arc_delay[a]);
-            if (at < p.slots && ray[at * p.sites + static_cast<std::size_t>(p.arc_site[a])] <= 1e-6 * largest)
-                confined[static_cast<std::size_t>(p.arc_gateway[a])] = false;
-        }
-        for (std::size_t j = 0; j < p.gateways; ++j)
-            if (confined[j] && p.demand.row(t)[j] > 0) name(j);
-    }
-    for (std::vector<int>* list : {&result.sites, &result.gateways}) {
-        std::sort(list->begin(), list->end());
-        list->erase(std::unique(list->begin(), list->end()), list->end());
-    }
-    result.slot =
-        slots.empty() ? -1 : static_cast<std::int64_t>(*std::min_element(slots.begin(), slots.end()));
-    return result;
-}
-
-// A proof that the budgets cannot all be kept.
-Infeasibility describe_budgets(const Presolved& presolved, const Examiner& found, Team& team) {
-    const Problem& p = presolved.problem();
-    Infeasibility result;
-    presolved.expand_prices(found.ray, result.prices);
-    for (double& u : result.prices) u = std::max(u, 0.0);
-    const Shortfall sum = budget_shortfall(p, {{}, found.ray, found.budget_ray}, team);
-    result.energy_needed = sum.needed, result.energy_available = sum.available;
-    result.budget = found.budget_ray;
-    result.budget.resize(p.footprints.size());
-    for (std::size_t r = 0; r < p.footprints.size(); ++r)
-        if (p.footprints[r].kind != EquityKind::budget) result.budget[r].clear();
-    return result;
-}
-
-// The answer in the caller's terms, recomputed from the caller's data.
-void certify(const Problem& problem, const Presolved& presolved, Incumbent& best, Team& team, Solution& s) {
-    presolved.expand(best.allocation, s.allocation, s.shed, team);
-    Evaluation e = evaluate(problem, s.allocation.data(), s.shed.empty() ? nullptr : s.shed.data(), team);
-    s.site_load = std::move(e.site_load);
-    s.totals = std::move(e.totals);
-    s.breakdown = std::move(e.breakdown);
-    s.objective = s.breakdown.total();
-    s.prices.equity = std::move(best.prices.equity);
-    presolved.expand_prices(best.prices.energy, s.prices.energy);
-    complete_prices(problem, s.prices, team);
-    s.lower_bound = lower_bound(problem, s.prices, team);
-    s.gap = relative_gap(s.objective, s.lower_bound);
-}
-
-// Looks at the clock, the caller's callback and the interrupt on behalf of the loop.
-class Watch {
- public:
-    Watch(const Control& control, Clock::time_point start, double time_limit)
-        : control_(control), start_(start), time_limit_(time_limit) {}
-
-    bool operator()(Statistics& now, bool at_check) {
-        now.seconds = seconds_since(start_);
-        if (control_.interrupt && now.seconds >= next_poll_) {
-            next_poll_ = now.seconds + 0.05;
-            now.asked_to_stop |= control_.interrupt();
-        }
-        if (at_check && control_.watch)
-            now.asked_to_stop |= control_.watch({now.iterations, now.seconds, now.objective, now.lower_bound,
-                                                 relative_gap(now.objective, now.lower_bound)});
-        return now.asked_to_stop || now.seconds >= time_limit_;
-    }
-
- private:
-    const Control& control_;
-    Clock::time_point start_;
-    double time_limit_, next_poll_ = 0.05;
-};
 
 // One solve, from the caller's problem to the caller's solution.
 class Solve {
@@ -222,13 +120,14 @@ class Solve {
         solution.threads = team_.size();
         solution.status = begin(warm_start) ? iterate(control, solution) : Status::infeasible;
         if (solution.status == Status::infeasible) {
-            solution.infeasibility = examiner_.budget_ray.empty()
-                                         ? describe(presolved_, problem_, examiner_.ray, stranded_, team_)
-                                         : describe_budgets(presolved_, examiner_, team_);
+            solution.infeasibility =
+                examiner_.budget_ray.empty()
+                    ? describe(presolved_, problem_, examiner_.ray, stranded_, team_)
+                    : describe_budgets(presolved_, examiner_.ray, examiner_.budget_ray, team_);
             solution.objective = solution.lower_bound = std::numeric_limits<double>::infinity();
             solution.gap = std::numeric_limits<double>::quiet_NaN();
         } else if (solution.status != Status::unsolved) {
-            certify(problem_, presolved_, examiner_.best, team_, solution);
+            certify(problem_, presolved_, examiner_.best.allocation, examiner_.best.prices, team_, solution);
             if (solution.status == Status::optimal && !(solution.gap <= settings_.tol))
                 solution.status = Status::feasible;
         }
@@ -296,7 +195,7 @@ class Solve {
                 "method: barrier takes no delayed arcs, no norms, no spent budgets and at most 512 gateways");
         }
         const Incumbent& best = examiner_.best;
-        return settings_.method == "auto" && settings_.cuda_ordinal() < 0 && barrier_applies(reduced_) &&
+        return settings_.method == "auto" && barrier_applies(reduced_) &&
                (std::isfinite(best.objective) || !equity_.bounded()) &&
                !(relative_gap(best.objective, best.lower_bound) <= settings_.tol);
     }
@@ -318,34 +217,24 @@ class Solve {
         equity_.set_region_prices(best.prices.equity);
     }
 
-    // The ordinal of the device to use, -1 for the host. A choice of its own ("auto") is a device only where
-    // its passes are long against their launches.
-    int first_order_device() const {
-        constexpr std::size_t large = std::size_t{1} << 22;  // arcs over the horizon
-        if (settings_.device != "auto") return settings_.cuda_ordinal();
-        return reduced_.slots * reduced_.arcs >= large && !cuda_info().devices.empty() ? 0 : -1;
-    }
-
-    std::unique_ptr<AnyBackend> make_backend() {
-        if (const int ordinal = first_order_device(); ordinal >= 0)
-            return make_cuda_backend(reduced_, equity_, team_, tuning_, settings_, ordinal);
+    Status run_first_order(const Criteria& criteria, Watch& watch, Statistics& now, Solution& solution) {
         const KernelPair& kernels = choose_kernels(settings_).blocks;
         if (settings_.precision == "mixed")
-            return std::make_unique<Boxed<BlockBackend<float>>>(reduced_, equity_, kernels.mixed, team_,
-                                                                tuning_);
-        return std::make_unique<Boxed<BlockBackend<double>>>(reduced_, equity_, kernels.full, team_, tuning_);
+            return run_on(BlockBackend<float>(reduced_, equity_, kernels.mixed, team_, tuning_), criteria,
+                          watch, now, solution);
+        return run_on(BlockBackend<double>(reduced_, equity_, kernels.full, team_, tuning_), criteria, watch,
+                      now, solution);
     }
 
-    Status run_first_order(const Criteria& criteria, Watch& watch, Statistics& now, Solution& solution) {
-        const std::unique_ptr<AnyBackend> backend = make_backend();
-        backend->start(x_.data(), v_.data(), equity_.site_prices());
+    template <Backend B>
+    Status run_on(B backend, const Criteria& criteria, Watch& watch, Statistics& now, Solution& solution) {
+        backend.start(x_.data(), v_.data(), equity_.site_prices(), 0);
         x_ = {}, v_ = {};
         if (solution.method.empty()) solution.setup_seconds = seconds_since(start_);
         solution.method = "first-order";
-        if (backend->name().starts_with("cuda")) solution.device = "cuda";
         const Status status =
-            iterate_to_tolerance(*backend, equity_, examiner_, criteria, tuning_, reduced_, watch, now);
-        solution.restarts = static_cast<std::int64_t>(backend->restarts());
+            iterate_to_tolerance(backend, equity_, examiner_, criteria, tuning_, reduced_, watch, now);
+        solution.restarts = static_cast<std::int64_t>(backend.restarts());
         return status;
     }
 
@@ -365,22 +254,129 @@ class Solve {
     std::vector<std::size_t> stranded_;
 };
 
+// The ordinal of the device to use, -1 for the host. A choice of its own ("auto") is a device only for the
+// first-order method, where its passes are long against their launches.
+int chosen_device(const Problem& problem, const Settings& settings) {
+    constexpr std::size_t large = std::size_t{1} << 22;  // arcs over the horizon
+    if (settings.device != "auto") return settings.cuda_ordinal();
+    if (problem.slots * problem.arcs < large || cuda_info().devices.empty()) return -1;
+    return settings.method == "first-order" || !barrier_applies(Presolved(problem).problem()) ? 0 : -1;
+}
+
+// A problem on a device, brought to the host.
+class HostCopy {
+ public:
+    HostCopy(const Problem& there, const Settings& settings) : problem_(there) {
+        problem_.device = -1;
+        const auto bring = [&](Field& field, std::size_t items) {
+            if (!field) return;
+            std::vector<double>& here = fields_.emplace_back(field.stride ? there.slots * items : items);
+            copy_cuda(here.data(), field.values, here.size(), settings, there.device);
+            field.values = here.data();
+        };
+        bring(problem_.demand, there.gateways);
+        for (Field* field : {&problem_.capacity, &problem_.price, &problem_.quadratic})
+            bring(*field, there.sites);
+        for (Footprint& footprint : problem_.footprints) bring(footprint.values, there.sites);
+    }
+    HostCopy(const HostCopy&) = delete;
+    const Problem& problem() const { return problem_; }
+
+ private:
+    Problem problem_;
+    std::deque<std::vector<double>> fields_;
+};
+
+// Coupled slots and budgets take steps that only the host can do.
+bool needs_host(const Problem& problem) {
+    return problem.max_delay() > 0 ||
+           std::any_of(problem.footprints.begin(), problem.footprints.end(),
+                       [](const Footprint& f) { return f.kind == EquityKind::budget; });
+}
+
+// Takes an answer of the host to the problem's device; zeros where there is none.
+void send_up(const Problem& p, Solution& solution, const DeviceOutput& to, const Settings& settings) {
+    const auto send = [&](std::vector<double>& values, double* there, std::size_t items) {
+        if (!there) return;
+        values.resize(p.slots * items);
+        copy_cuda(there, values.data(), values.size(), settings, p.device);
+        values = {};
+    };
+    send(solution.allocation, to.allocation, p.arcs), send(solution.shed, to.shed, p.gateways);
+    send(solution.site_load, to.site_load, p.sites);
+    send(solution.prices.energy, to.energy_prices, p.sites);
+    send(solution.prices.capacity, to.capacity_prices, p.sites);
+}
+
+std::vector<Solution> solve_on_cuda(const std::vector<Scenario>& scenarios, const Settings& settings,
+                                    const Control& control, const Tuning& tuning, int ordinal) {
+    Settings host = settings;
+    host.device = "cpu", host.method = "first-order";
+    const auto on_host = [&](const Scenario& scenario, const Control& own, double time_limit) {
+        host.time_limit = time_limit;
+        if (scenario.problem->device < 0)
+            return Solve(*scenario.problem, host, tuning).run(scenario.start, own);
+        const HostCopy copy(*scenario.problem, settings);
+        return Solve(copy.problem(), host, tuning).run(scenario.start, own);
+    };
+    const auto make = [&](std::span<const DeviceScenario> together, Team& team) {
+        return make_cuda_backend(together, team, tuning, settings, ordinal);
+    };
+    std::deque<HostCopy> copies;
+    std::vector<Scenario> brought = scenarios;
+    for (Scenario& scenario : brought)
+        if (scenario.problem->device >= 0 && needs_host(*scenario.problem))
+            scenario.problem = &copies.emplace_back(*scenario.problem, settings).problem();
+    std::vector<Solution> solutions = solve_on_device(brought, settings, control, tuning,
+                                                      available_threads(settings), {"cuda", make, on_host});
+    for (std::size_t k = 0; k < scenarios.size(); ++k) {
+        const bool nothing =
+            solutions[k].status == Status::infeasible || solutions[k].status == Status::unsolved;
+        if (scenarios[k].problem->device >= 0 && (nothing || !solutions[k].allocation.empty()))
+            send_up(*scenarios[k].problem, solutions[k], scenarios[k].output, settings);
+    }
+    return solutions;
+}
+
+// Where a problem lies on a device it is solved there, after what the default stream still does to its arrays
+// unless there is word of another stream: one of the solver's own would wait for neither.
+Settings on_its_device(const Problem& problem, Settings settings) {
+    constexpr std::uintptr_t default_stream = 1;  // cudaStreamLegacy
+    if (problem.device < 0) return settings;
+    if (settings.stream == 0) settings.stream = default_stream;
+    const std::string there = "cuda:" + std::to_string(problem.device);
+    if (settings.device == "auto") settings.device = there;
+    if (settings.cuda_ordinal() != problem.device)
+        throw std::invalid_argument("device is " + settings.device + ", but the problem lies on " + there);
+    if (settings.method == "barrier")
+        throw std::invalid_argument("method: barrier runs on the CPU, and the problem lies on " + there);
+    return settings;
+}
+
 }  // namespace
 
-Solution solve(const Problem& problem, const Settings& settings, const WarmStart& warm_start,
-               const Control& control, const Tuning& tuning) {
+Solution solve(const Problem& problem, const Settings& given, const WarmStart& warm_start,
+               const Control& control, const Tuning& tuning, const DeviceOutput& output) {
+    const Settings settings = on_its_device(problem, given);
     settings.validate();
+    if (const int ordinal = chosen_device(problem, settings); ordinal >= 0)
+        return std::move(
+            solve_on_cuda({{&problem, warm_start, output}}, settings, control, tuning, ordinal).front());
     return Solve(problem, settings, tuning).run(warm_start, control);
 }
 
-std::vector<Solution> solve_batch(const std::vector<Scenario>& scenarios, const Settings& settings,
+std::vector<Solution> solve_batch(const std::vector<Scenario>& scenarios, const Settings& given,
                                   const Control& control, const Tuning& tuning) {
+    if (scenarios.empty()) return {};
+    Settings settings = given;
+    for (const Scenario& scenario : scenarios) settings = on_its_device(*scenario.problem, settings);
     settings.validate();
+    if (settings.cuda_ordinal() >= 0)
+        return solve_on_cuda(scenarios, settings, control, tuning, settings.cuda_ordinal());
     const auto start = Clock::now();
     std::vector<Solution> solutions(scenarios.size());
-    const bool on_device = settings.cuda_ordinal() >= 0;  // one after the other, each with all threads
-    const int threads = settings.threads > 0 ? settings.threads : usable_cores();
-    Team team(on_device ? 1 : std::min(threads, static_cast<int>(scenarios.size())));
+    const int threads = available_threads(settings);
+    Team team(std::min(threads, static_cast<int>(scenarios.size())));
     std::atomic<bool> stop = false;
     std::atomic<std::int64_t> done = 0;
     team.split(scenarios.size(), [&](std::size_t begin, std::size_t end, int member) {
@@ -391,7 +387,7 @@ std::vector<Solution> solve_batch(const std::vector<Scenario>& scenarios, const 
                           }};
         for (std::size_t k = begin; k < end; ++k) {
             Settings alone = settings;
-            alone.threads = on_device ? threads : std::max(1, threads / static_cast<int>(scenarios.size()));
+            alone.threads = std::max(1, threads / static_cast<int>(scenarios.size()));
             alone.time_limit = std::max(1e-9, settings.time_limit - seconds_since(start));
             if (stop) alone.max_iterations = 1;
             solutions[k] = Solve(*scenarios[k].problem, alone, tuning).run(scenarios[k].start, own);

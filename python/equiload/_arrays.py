@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn, TypeAlias
 
@@ -64,7 +65,7 @@ def spoken(value: float) -> str:
 def as_numpy(field: str, value: object) -> AnyArray:
     """Read arrays, sequences, pandas and xarray objects, and what speaks DLPack on any device."""
     device = device_of(field, value)
-    try:
+    with reading(field):
         if device is not None:
             return device.down(value)
         if isinstance(value, np.ma.MaskedArray):
@@ -74,6 +75,13 @@ def as_numpy(field: str, value: object) -> AnyArray:
         if hasattr(value, "__dlpack__") and not hasattr(value, "__array__"):
             return np.from_dlpack(value)
         return np.asarray(value)
+
+
+@contextlib.contextmanager
+def reading(field: str) -> Iterator[None]:
+    """Say of which field it is that a library refuses to hand out an array."""
+    try:
+        yield
     except (TypeError, ValueError, RuntimeError, BufferError) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{field} cannot be read as an array: {reason}") from error
@@ -136,13 +144,21 @@ def read_table(
 ) -> FloatArray:
     """Read numbers over the axes; over all but the first where `static`; one number if `scalar`."""
     array = read_floats(field, value)
-    full, tail = (tuple(axis.size for axis in part) for part in (axes, axes[1:]))
     if scalar and array.ndim == 0:
-        return frozen(np.full(tail, float(array)))
-    if array.shape == full or (static and array.shape == tail):
-        return array
+        return frozen(np.full([axis.size for axis in axes[1:]], float(array)))
+    require_shape(field, array.shape, *axes, static=static, scalar=scalar)
+    return array
+
+
+def require_shape(
+    field: str, shape: tuple[int, ...], *axes: Axis, static: bool = False, scalar: bool = False
+) -> None:
+    """Raise an `InputError` unless an array is over the axes, or all but the first if `static`."""
+    full = tuple(axis.size for axis in axes)
+    if shape == full or (static and shape == full[1:]):
+        return
     expected = [_shape(axes)] + [_shape(axes[1:])] * static + ["a single number"] * scalar
-    raise InputError(f"{field} has shape {array.shape}; expected {' or '.join(expected)}")
+    raise InputError(f"{field} has shape {shape}; expected {' or '.join(expected)}")
 
 
 def _shape(axes: Sequence[Axis]) -> str:

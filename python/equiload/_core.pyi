@@ -7,10 +7,29 @@ from numpy.typing import NDArray
 _Floats = NDArray[np.float64]
 _Ints = NDArray[np.int32]
 
+class DeviceArray:
+    def __init__(self, pointer: int, shape: Sequence[int], device: int, owner: object) -> None: ...
+    @property
+    def pointer(self) -> int: ...
+    @property
+    def shape(self) -> list[int]: ...
+    @property
+    def device(self) -> int: ...
+
+class DeviceOutput:
+    def __init__(
+        self,
+        allocation: DeviceArray,
+        site_load: DeviceArray,
+        energy_prices: DeviceArray,
+        capacity_prices: DeviceArray,
+        shed: DeviceArray | None = None,
+    ) -> None: ...
+
 class Footprint:
     def __init__(
         self,
-        values: _Floats,
+        values: _Floats | DeviceArray,
         region: _Ints,
         history: _Floats,
         sensitivity: _Floats,
@@ -23,10 +42,10 @@ class Footprint:
 class Problem:
     def __init__(
         self,
-        demand: _Floats,
-        capacity: _Floats,
-        price: _Floats,
-        quadratic: _Floats | None,
+        demand: _Floats | DeviceArray,
+        capacity: _Floats | DeviceArray,
+        price: _Floats | DeviceArray,
+        quadratic: _Floats | DeviceArray | None,
         gateway: _Ints,
         site: _Ints,
         delay: _Ints,
@@ -85,6 +104,7 @@ class WarmStart(Protocol):
     def equity_prices(self) -> Sequence[_Floats]: ...
 
 class Result:
+    # Over slots: None where they were written to an output.
     @property
     def status(self) -> str: ...
     @property
@@ -94,15 +114,15 @@ class Result:
     @property
     def gap(self) -> float: ...
     @property
-    def allocation(self) -> _Floats: ...
+    def allocation(self) -> _Floats | None: ...
     @property
     def shed(self) -> _Floats | None: ...
     @property
-    def site_load(self) -> _Floats: ...
+    def site_load(self) -> _Floats | None: ...
     @property
-    def capacity_prices(self) -> _Floats: ...
+    def capacity_prices(self) -> _Floats | None: ...
     @property
-    def energy_prices(self) -> _Floats: ...
+    def energy_prices(self) -> _Floats | None: ...
     @property
     def equity_prices(self) -> list[_Floats]: ...
     @property
@@ -184,11 +204,13 @@ def solve(
     warm_start: WarmStart | None = None,
     callback: Callable[[Progress], bool] | None = None,
     tuning: Tuning = ...,
+    output: DeviceOutput | None = None,
 ) -> Result: ...
 def solve_batch(
     problems: Sequence[Problem],
     settings: Settings,
     warm_starts: Sequence[WarmStart | None],
     tuning: Tuning = ...,
+    outputs: Sequence[DeviceOutput | None] = ...,
 ) -> list[Result]: ...
 def build_info() -> dict[str, Any]: ...

@@ -1,14 +1,16 @@
-"""Arrays on devices: data come down from where they lie, answers go back up to there.
+"""Arrays on devices, and the libraries that they belong to.
 
-CuPy, PyTorch and JAX arrays return as arrays of their own library.  What else speaks DLPack or the
-CUDA array interface on a CUDA device (Numba, cuDF) is read by CuPy and returns as CuPy arrays.
+On CUDA devices CuPy and PyTorch make, check and add up arrays where they lie, and CuPy does so for
+JAX and for whatever else speaks DLPack or the CUDA array interface (Numba, cuDF).  Answers are
+arrays of the library that the data came from, and CuPy's for those that are only read.
 """
 
 from __future__ import annotations
 
 import abc
+import contextlib
 import importlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,9 +30,10 @@ class Device(abc.ABC):
 
     index: int  # among the CUDA devices
 
+    @property
     @abc.abstractmethod
-    def stream(self) -> int:
-        """Return the CUDA stream that the library works in now; 0 where it tells none."""
+    def worker(self) -> Worker | None:
+        """What works where the arrays lie; None where only copies of them can be used."""
 
     @abc.abstractmethod
     def down(self, array: Any) -> NDArray[Any]:
@@ -40,56 +43,178 @@ class Device(abc.ABC):
     def up(self, array: NDArray[Any]) -> Any:
         """Copy a NumPy array to the device."""
 
+    def adopt(self, array: Any) -> Any:
+        """Make an array of the worker, which nobody writes to any more, one of this library."""
+        return array
+
+
+class Worker(Device):
+    """A library that works in a CUDA device's memory: it makes, checks and adds up arrays there.
+
+    What it does is queued in the stream that the library works in now.
+    """
+
+    @abc.abstractmethod
+    def stream(self) -> int:
+        """Return the CUDA stream that the library works in now."""
+
+    @abc.abstractmethod
+    def own(self, array: Any) -> Any:
+        """Return an array as C-ordered float64 that nobody else writes to; None if it cannot be.
+
+        It is copied within the device, unless it is such an array already and immutable.
+        """
+
+    @abc.abstractmethod
+    def zeros(self, shape: tuple[int, ...]) -> Any:
+        """Make a C-ordered float64 array."""
+
+    @abc.abstractmethod
+    def address(self, array: Any) -> int:
+        """Return where a C-ordered array begins."""
+
+    @abc.abstractmethod
+    def all(self, good: Callable[[Any, Any], Any], array: Any) -> bool:
+        """Say whether all of ``good(array, library)`` holds; one truth value comes down."""
+
+    @abc.abstractmethod
+    def products(self, one: Any, other: Any) -> NDArray[np.float64]:
+        """Sum the products of two tables over their rows; the sums come down."""
+
 
 @dataclass(frozen=True)
-class _CuPy(Device):
+class _CuPy(Worker):
     index: int
 
+    @property
+    def worker(self) -> Worker:
+        return self
+
     def down(self, array: Any) -> NDArray[Any]:
-        cupy = importlib.import_module("cupy")
-        with cupy.cuda.Device(self.index):
-            foreign = not hasattr(array, "__cuda_array_interface__")
-            there = cupy.from_dlpack(array) if foreign else cupy.asarray(array)
-            here: NDArray[Any] = there.get()
+        with self._library() as cupy:
+            here: NDArray[Any] = _view(cupy, array).get()
         return here
 
     def up(self, array: NDArray[Any]) -> Any:
-        cupy = importlib.import_module("cupy")
-        with cupy.cuda.Device(self.index):
-            return cupy.asarray(array)
+        with self._library() as cupy:
+            there = cupy.asarray(array)
+            cupy.cuda.get_current_stream().synchronize()  # it may be used in another stream
+        return there
 
     def stream(self) -> int:
+        with self._library() as cupy:
+            return int(cupy.cuda.get_current_stream().ptr)
+
+    def own(self, array: Any) -> Any:
+        with self._library() as cupy:
+            view = _view(cupy, array)
+            if view.dtype.kind not in "biuf":
+                return None
+            return view.astype(np.float64, order="C", copy=not _immutable(array))
+
+    def zeros(self, shape: tuple[int, ...]) -> Any:
+        with self._library() as cupy:
+            return cupy.zeros(shape)
+
+    def address(self, array: Any) -> int:
+        return int(array.data.ptr)
+
+    def all(self, good: Callable[[Any, Any], Any], array: Any) -> bool:
+        with self._library() as cupy:
+            return bool(good(array, cupy).all())
+
+    def products(self, one: Any, other: Any) -> NDArray[np.float64]:
+        with self._library():
+            return self.down((one * other).sum(axis=0))
+
+    @contextlib.contextmanager
+    def _library(self) -> Iterator[Any]:
         cupy = importlib.import_module("cupy")
         with cupy.cuda.Device(self.index):
-            return int(cupy.cuda.get_current_stream().ptr)
+            yield cupy
 
     def __str__(self) -> str:
         return f"cuda:{self.index} (CuPy)"
 
 
+def _view(cupy: Any, array: Any) -> Any:
+    """See an array of any library as one of CuPy's."""
+    if hasattr(array, "__cuda_array_interface__") and not _of(array, "jax", "jaxlib"):
+        return cupy.asarray(array)
+    return cupy.from_dlpack(array)  # which waits for what JAX has queued
+
+
+def _immutable(array: Any) -> bool:
+    """Say whether nobody can write to an array, as far as it tells."""
+    if _of(array, "jax", "jaxlib"):
+        return True
+    read_only: bool = getattr(array, "__cuda_array_interface__", {}).get("data", (0, False))[1]
+    return read_only
+
+
+def _of(array: object, *libraries: str) -> bool:
+    return type(array).__module__.partition(".")[0] in libraries
+
+
 @dataclass(frozen=True)
-class _Torch(Device):
+class _Torch(Worker):
     device: Any
     index: int
+    cuda: bool
+
+    @property
+    def worker(self) -> Worker | None:
+        return self if self.cuda else None
 
     def down(self, array: Any) -> NDArray[Any]:
         here: NDArray[Any] = array.cpu().numpy()
         return here
 
     def up(self, array: NDArray[Any]) -> Any:
-        return importlib.import_module("torch").tensor(array, device=self.device)
+        return _torch().tensor(array, device=self.device)
 
     def stream(self) -> int:
-        return int(importlib.import_module("torch").cuda.current_stream(self.device).cuda_stream)
+        return int(_torch().cuda.current_stream(self.device).cuda_stream)
+
+    def own(self, array: Any) -> Any:
+        if array.requires_grad or array.is_complex() or array.is_neg():
+            return None
+        torch = _torch()
+        order = torch.contiguous_format
+        return array.to(dtype=torch.float64, copy=True, memory_format=order)
+
+    def zeros(self, shape: tuple[int, ...]) -> Any:
+        torch = _torch()
+        return torch.zeros(shape, dtype=torch.float64, device=self.device)
+
+    def address(self, array: Any) -> int:
+        return int(array.data_ptr())
+
+    def all(self, good: Callable[[Any, Any], Any], array: Any) -> bool:
+        return bool(good(array, _torch()).all())
+
+    def products(self, one: Any, other: Any) -> NDArray[np.float64]:
+        return self.down((one * other).sum(axis=0))
 
     def __str__(self) -> str:
         return f"{self.device} (PyTorch)"
 
 
+def _torch() -> Any:
+    return importlib.import_module("torch")
+
+
 @dataclass(frozen=True)
 class _Jax(Device):
+    """JAX, whose arrays cannot be written to: on a CUDA device CuPy does, where it is installed."""
+
     device: Any
     index: int
+    cuda: bool
+
+    @property
+    def worker(self) -> Worker | None:
+        return _CuPy(self.index) if self.cuda and _installed("cupy") else None
 
     def down(self, array: Any) -> NDArray[Any]:
         return np.asarray(array)
@@ -97,11 +222,19 @@ class _Jax(Device):
     def up(self, array: NDArray[Any]) -> Any:
         return importlib.import_module("jax").device_put(array, self.device)
 
-    def stream(self) -> int:
-        return 0
+    def adopt(self, array: Any) -> Any:
+        return importlib.import_module("jax.dlpack").from_dlpack(array)
 
     def __str__(self) -> str:
         return f"{self.device} (JAX)"
+
+
+def _installed(library: str) -> bool:
+    try:
+        importlib.import_module(library)
+    except ImportError:
+        return False
+    return True
 
 
 def device_of(field: str, value: object) -> Device | None:
@@ -109,7 +242,6 @@ def device_of(field: str, value: object) -> Device | None:
     if isinstance(value, np.ndarray):
         return None
     array: Any = value
-    library = type(array).__module__.partition(".")[0]
     try:
         if hasattr(array, "__dlpack_device__"):
             kind, index = map(int, array.__dlpack_device__())
@@ -119,10 +251,10 @@ def device_of(field: str, value: object) -> Device | None:
             return None
         if kind in _HOST:
             return None
-        if library == "torch":
-            return _Torch(array.device, index)
-        if library in ("jax", "jaxlib"):
-            return _Jax(array.device, index)
+        if _of(array, "torch"):
+            return _Torch(array.device, index, kind in _CUDA)
+        if _of(array, "jax", "jaxlib"):
+            return _Jax(array.device, index, kind in _CUDA)
         if kind in _CUDA:
             importlib.import_module("cupy")
             return _CuPy(index)

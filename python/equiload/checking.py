@@ -168,7 +168,7 @@ def _feasibility(problem: Problem) -> Iterator[Finding]:
     """Ask the core, which begins with a feasible allocation or a proof that there is none."""
     result = _core.solve(problem._core(), _core.Settings(max_iterations=1))
     if result.status == "infeasible":
-        reason = Solution._from_core(problem, result).on_host().infeasibility
+        reason = Solution._from_core(problem, result)._as_made().infeasibility
         yield Finding("error", "capacity", str(reason))
 
 

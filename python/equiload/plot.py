@@ -233,7 +233,7 @@ def _shared_footprints(solutions: Mapping[str, Solution]) -> list[str]:
 
 def _burden_panel(axes: Axes, name: str, solutions: Mapping[str, Solution], most: int) -> None:
     """Draw the grouped bars of one footprint."""
-    totals = {label: one.on_host().footprints[name] for label, one in solutions.items()}
+    totals = {label: one._as_made().footprints[name] for label, one in solutions.items()}
     order = np.argsort(-np.max(list(totals.values()), axis=0), kind="stable")[:most]
     width, unit = 0.8 / len(totals), _UNITS.get(name, "")
     for n, (label, values) in enumerate(totals.items()):

@@ -18,14 +18,14 @@ from ._arrays import (
     IntArray,
     as_numpy,
     frozen,
-    read_floats,
     read_ints,
     read_number,
     read_table,
     require,
     same,
 )
-from ._devices import Device, devices_of, shared_device
+from ._devices import Device, Worker, devices_of, shared_device
+from ._tables import Table, Tables, fitted, read, require_all
 from .equity import Budget, Equity, core_terms
 from .errors import InputError
 from .network import Network
@@ -37,6 +37,24 @@ __all__ = ["Problem"]
 
 # The cost breakdown of a solution lists these beside the footprints.
 COSTS = ("energy", "arc", "quadratic", "shed", "idle")
+
+
+class _OnHost:
+    """A table of a problem as a NumPy array, which comes down when it is first read."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, problem: Problem | None, owner: type) -> Any:
+        if problem is None:
+            return self
+        table = problem._tables[self._name]
+        value = problem.__dict__[self._name] = None if table is None else table.host
+        return value
+
+
+def _on_host() -> Any:
+    return _OnHost()
 
 
 class Problem(Frozen):
@@ -51,12 +69,15 @@ class Problem(Frozen):
     immutable from then on.  Arrays may be anything that ``numpy.asarray`` or DLPack reads; writable
     ones are copied.
 
-    Arrays on a device (CuPy, PyTorch, JAX, or anything there with DLPack or the CUDA array
-    interface) are copied to the host once, here, because the repair and the certificate run there:
-    the attributes of a problem are NumPy arrays whatever it was made from.  If any array but those
-    of the network and of a budget lies on a device, all that do must lie on the same one, and the
-    arrays of a `Solution` are of that library on that device.  Without any they are NumPy arrays,
-    which ``torch.from_numpy`` takes without a copy.
+    Demand, capacity, price, footprints, quadratic cost and idle power stay on a CUDA device if they
+    lie there (CuPy, PyTorch, JAX with CuPy, or anything with DLPack or the CUDA array interface):
+    they are checked there, and what could still be written to is copied within the device.  `solve`
+    then works on that device, and the arrays of its `Solution` are of the same library there.  If
+    any array but those of the network and of a budget lies on a device, all that do must lie on the
+    same one; tables given on the host go up once, for the first solve there.  The attributes of a
+    problem are NumPy arrays whatever it was made from: a table comes down once, when its attribute
+    is first read, or when a solve on the host needs it.  JAX arrays without CuPy, and arrays on
+    devices of other kinds, are copied to the host here.
 
     Parameters
     ----------
@@ -95,6 +116,7 @@ class Problem(Frozen):
     ----------
     demand, capacity, price, quadratic : ndarray of float64
         The data, read-only; `price` is always (T, I), `capacity` and `quadratic` (I,) or (T, I).
+        What lies on a device is copied to the host when it is first read.
     footprints, regions, history, sensitivity, region_names : mapping of str
         Per footprint, defaults filled in.
     carried : mapping of str to ndarray of float64, shape (G,)
@@ -113,9 +135,9 @@ class Problem(Frozen):
     arXiv 2307.05494 (minimax regional equity), arXiv 2412.16539, arXiv 2407.05176 (models).
     """
 
-    demand: FloatArray
-    capacity: FloatArray
-    price: FloatArray
+    demand: FloatArray = _on_host()
+    capacity: FloatArray = _on_host()
+    price: FloatArray = _on_host()
     footprints: Mapping[str, FloatArray]
     equity: Mapping[str, Equity]
     network: Network
@@ -124,14 +146,16 @@ class Problem(Frozen):
     history: Mapping[str, FloatArray]
     sensitivity: Mapping[str, FloatArray]
     carried: Mapping[str, FloatArray]
-    quadratic: FloatArray | None
+    quadratic: FloatArray | None = _on_host()
     shed_cost: float | None
-    idle_power: FloatArray | None
+    idle_power: FloatArray | None = _on_host()
     idle_cost: float
     site_names: tuple[str, ...] | None
     gateway_names: tuple[str, ...] | None
     slot_times: AnyArray | None
     _device: Device | None
+    _tables: Mapping[str, Table | None]
+    _burdens: Mapping[str, Table]
 
     def __init__(
         self,
@@ -152,68 +176,72 @@ class Problem(Frozen):
         gateway_names: Sequence[str] | None = None,
         slot_times: ArrayLike | None = None,
     ) -> None:
+        given: dict[str, Any] = {"demand": demand, "capacity": capacity, "price": price}
+        given |= {"quadratic": quadratic, "idle_power": idle_power, "footprints": footprints}
+        given |= {"regions": regions, "history": history, "sensitivity": sensitivity}
+        device = shared_device(devices_of(given))
+        given |= {"equity": equity, "network": network, "shed_cost": shed_cost}
+        given |= {"site_names": site_names, "gateway_names": gateway_names}
+        self._fill(given | {"slot_times": slot_times}, device)
+
+    def _fill(self, given: Mapping[str, Any], device: Device | None) -> None:
+        """Read and check the arguments of the constructor; those on the device stay there."""
         fill = self.__dict__
-        tables = {"demand": demand, "capacity": capacity, "price": price, "footprints": footprints}
-        tables |= {"quadratic": quadratic, "idle_power": idle_power, "regions": regions}
-        tables |= {"history": history, "sensitivity": sensitivity}
-        fill["_device"] = shared_device(devices_of(tables))
-        demand, price = read_floats("demand", demand), read_floats("price", price)
-        slot, gateway, site = _axes(demand, price, network, site_names, gateway_names, slot_times)
+        fill["_device"] = device
+        worker = self._worker
+        demand = read("demand", given["demand"], worker)
+        price = read("price", given["price"], worker)
+        names = (given[key] for key in ("network", "site_names", "gateway_names", "slot_times"))
+        slot, gateway, site = _axes(demand.shape, price.shape, *names)
         fill["site_names"], fill["gateway_names"] = site.labels, gateway.labels
         fill["slot_times"] = slot.labels
-        if network is None:
-            network = Network.complete(gateway.size, site.size)
-        fill["network"] = network
+        fill["network"] = given["network"]
+        if self.network is None:
+            fill["network"] = Network.complete(gateway.size, site.size)
 
-        fill["demand"] = read_table("demand", demand, slot, gateway)
-        fill["capacity"] = read_table("capacity", capacity, slot, site, static=True, scalar=True)
-        fill["price"] = _over_slots("price", price, slot, site)
-        fill["quadratic"] = None
-        if quadratic is not None:
-            table = read_table("quadratic", quadratic, slot, site, static=True, scalar=True)
-            fill["quadratic"] = table
+        tables = {name: given[name] for name in ("capacity", "quadratic", "idle_power")}
+        fill["_tables"] = {
+            "demand": fitted("demand", demand, slot, gateway),
+            "price": _over_slots("price", price, slot, site),
+        } | {name: _by_site(name, value, worker, slot, site) for name, value in tables.items()}
         fill["shed_cost"] = None
-        if shed_cost is not None:
+        if given["shed_cost"] is not None:
             rule = "it must be finite and not negative"
-            fill["shed_cost"] = read_number("shed_cost", shed_cost, rule, 0.0)
-        fill["idle_power"] = None
-        if idle_power is not None:
-            table = read_table("idle_power", idle_power, slot, site, static=True, scalar=True)
-            fill["idle_power"] = table
+            fill["shed_cost"] = read_number("shed_cost", given["shed_cost"], rule, 0.0)
         _check_tables(self, slot, gateway, site)
 
-        burdens = _named("footprints", footprints, None)
-        fill["footprints"] = MappingProxyType(
-            {name: _burden(name, values, slot, site) for name, values in burdens.items()}
-        )
-        given = {
-            "regions": _named("regions", regions, burdens),
-            "history": _named("history", history, burdens),
-            "sensitivity": _named("sensitivity", sensitivity, burdens),
+        burdens = _named("footprints", given["footprints"], None)
+        fill["_burdens"] = {
+            name: _burden(name, values, worker, slot, site) for name, values in burdens.items()
         }
-        fill.update(_regional(given, tuple(burdens), site))
-        fill["equity"] = MappingProxyType(_equity(equity, self.region_names))
+        fill["footprints"] = Tables(self._burdens)
+        regional = {
+            field: _named(field, given[field], burdens)
+            for field in ("regions", "history", "sensitivity")
+        }
+        fill.update(_regional(regional, tuple(burdens), site))
+        fill["equity"] = MappingProxyType(_equity(given["equity"], self.region_names))
         fill.update(_idle(self))
         fill["_given"] = {
-            "regions": {name: self._region_argument(name) for name in given["regions"]},
-            "history": {name: self.history[name] for name in given["history"]},
-            "sensitivity": {name: self.sensitivity[name] for name in given["sensitivity"]},
+            "regions": {name: self._region_argument(name) for name in regional["regions"]},
+            "history": {name: self.history[name] for name in regional["history"]},
+            "sensitivity": {name: self.sensitivity[name] for name in regional["sensitivity"]},
         }
 
     @property
     def slots(self) -> int:
         """Number of slots T."""
-        return int(self.demand.shape[0])
+        return self._shape("demand")[0]
 
     @property
     def gateways(self) -> int:
         """Number of gateways J."""
-        return int(self.demand.shape[1])
+        return self._shape("demand")[1]
 
     @property
     def sites(self) -> int:
         """Number of sites I."""
-        return int(self.price.shape[1])
+        return self._shape("price")[1]
 
     @property
     def arcs(self) -> int:
@@ -270,7 +298,8 @@ class Problem(Frozen):
     def replace(self, **changes: Any) -> Problem:
         """Return a new problem with some arguments of the constructor changed.
 
-        It has the device of this one, wherever the changes come from.
+        It has the device of this one, wherever the changes come from, and shares with it the tables
+        that do not change.
 
         Parameters
         ----------
@@ -283,13 +312,13 @@ class Problem(Frozen):
             If a name is not an argument, the new problem is not valid, or a change lies on another
             device than this problem.
         """
-        arguments = self._arguments()
+        arguments = self._kept()
         for name in changes:
             if name not in arguments:
                 raise InputError(f"replace: a problem has no {name}; it has {', '.join(arguments)}")
         device = shared_device({"the problem": self._device} | devices_of(changes))
-        made = Problem(**(arguments | changes))
-        made.__dict__["_device"] = device
+        made = Problem.__new__(Problem)
+        made._fill(arguments | changes, device)
         return made
 
     def __repr__(self) -> str:
@@ -313,11 +342,29 @@ class Problem(Frozen):
 
     def _arguments(self) -> dict[str, Any]:
         """Return what the constructor would take to build this problem again."""
-        names = ["demand", "capacity", "price", "network", "quadratic", "shed_cost", "idle_power"]
-        names += ["site_names", "gateway_names", "slot_times"]
-        named = {"footprints": dict(self.footprints), "equity": dict(self.equity)}
+        tables = {name: getattr(self, name) for name in self._tables}
+        return self._kept() | tables | {"footprints": dict(self.footprints)}
+
+    def _kept(self) -> dict[str, Any]:
+        """Return what the constructor would take, the tables where they lie."""
+        names = ["network", "shed_cost", "site_names", "gateway_names", "slot_times"]
+        rest = {name: getattr(self, name) for name in names} | {"equity": dict(self.equity)}
         given: dict[str, Any] = self.__dict__["_given"]
-        return {name: getattr(self, name) for name in names} | named | given
+        return {**self._tables, "footprints": dict(self._burdens)} | rest | given
+
+    @property
+    def _worker(self) -> Worker | None:
+        """What works on the problem's device, where its tables then lie."""
+        return None if self._device is None else self._device.worker
+
+    def _table(self, name: str) -> Table:
+        """Return a table that every problem has."""
+        table = self._tables[name]
+        assert table is not None
+        return table
+
+    def _shape(self, name: str) -> tuple[int, ...]:
+        return self._table(name).shape
 
     def _burdened_price(self, prices: Mapping[str, FloatArray]) -> FloatArray:
         """Return ``c0 = p + sum_r lambda_r f_r`` (T, I) at prices of the burdens."""
@@ -333,34 +380,34 @@ class Problem(Frozen):
             return codes
         return np.asarray(names)[codes]
 
-    def _core(self) -> core.Problem:
-        """Return the compiled problem, which reads the arrays held here."""
-        if "_compiled" not in self.__dict__:
-            self.__dict__["_compiled"] = self._compile()
-        compiled: core.Problem = self.__dict__["_compiled"]
-        return compiled
+    def _core(self, worker: Worker | None = None) -> core.Problem:
+        """Return the compiled problem, which reads the tables of the host or of a device."""
+        compiled: dict[Worker | None, core.Problem] = self.__dict__.setdefault("_compiled", {})
+        if worker not in compiled:
+            compiled[worker] = self._compile(worker)
+        return compiled[worker]
 
-    def _compile(self) -> core.Problem:
-        network = self.network
+    def _compile(self, worker: Worker | None) -> core.Problem:
+        network, quadratic = self.network, self._tables["quadratic"]
         return core.Problem(
-            demand=self.demand,
-            capacity=np.atleast_2d(self.capacity),
-            price=self.price,
-            quadratic=None if self.quadratic is None else np.atleast_2d(self.quadratic),
+            demand=self._table("demand").core(worker),
+            capacity=self._table("capacity").core(worker),
+            price=self._table("price").core(worker),
+            quadratic=None if quadratic is None else quadratic.core(worker),
             gateway=network.gateway,
             site=network.site,
             delay=network.delay,
             energy=network.energy,
             cost=network.cost,
-            footprints=[self._core_footprint(name) for name in self.footprints],
+            footprints=[self._core_footprint(name, worker) for name in self.footprints],
             shed_cost=self.shed_cost,
             fixed_cost=self.idle_cost,
         )
 
-    def _core_footprint(self, name: str) -> core.Footprint:
+    def _core_footprint(self, name: str, worker: Worker | None) -> core.Footprint:
         kind, weight, parameter, limit = core_terms(self.equity.get(name), self.history[name].size)
         return core.Footprint(
-            values=self.footprints[name],
+            values=self._burdens[name].core(worker),
             region=self.regions[name],
             history=self.carried[name],
             sensitivity=self.sensitivity[name],
@@ -376,19 +423,19 @@ def _from_arguments(arguments: dict[str, Any]) -> Problem:
 
 
 def _axes(
-    demand: FloatArray,
-    price: FloatArray,
+    demand: tuple[int, ...],
+    price: tuple[int, ...],
     network: Network | None,
     site_names: Sequence[str] | None,
     gateway_names: Sequence[str] | None,
     slot_times: ArrayLike | None,
 ) -> tuple[Axis, Axis, Axis]:
-    """Learn T, J and I from the data and check that the network and the labels agree."""
-    if demand.ndim != 2 or demand.size == 0:
-        raise InputError(f"demand has shape {demand.shape}; expected (slots, gateways), not empty")
-    if price.ndim not in (1, 2) or price.size == 0:
-        raise InputError(f"price has shape {price.shape}; expected (slots, sites), not empty")
-    (slots, gateways), sites = demand.shape, price.shape[-1]
+    """Learn T, J and I from the shapes and check that the network and the labels agree."""
+    if len(demand) != 2 or 0 in demand:
+        raise InputError(f"demand has shape {demand}; expected (slots, gateways), not empty")
+    if len(price) not in (1, 2) or 0 in price:
+        raise InputError(f"price has shape {price}; expected (slots, sites), not empty")
+    (slots, gateways), sites = demand, price[-1]
     if network is not None:
         if not isinstance(network, Network):
             raise InputError(f"network is a {type(network).__name__}; it must be a Network")
@@ -429,33 +476,51 @@ def _times(times: ArrayLike | None, count: int) -> AnyArray | None:
         return frozen(array.astype(str))
 
 
-def _over_slots(field: str, value: ArrayLike, slot: Axis, site: Axis) -> FloatArray:
-    """Read a (T, I) table; one row stands for every slot."""
-    table = read_table(field, value, slot, site, static=True)
-    if table.ndim == 2:
-        return table
-    return frozen(np.tile(table, (slot.size, 1)))
+def _by_site(
+    field: str, value: object, worker: Worker | None, slot: Axis, site: Axis
+) -> Table | None:
+    """Read one number, (I,) or (T, I); all but a capacity may be missing."""
+    if value is None and field != "capacity":
+        return None
+    return fitted(field, read(field, value, worker), slot, site, static=True, scalar=True)
+
+
+def _over_slots(field: str, table: Table, slot: Axis, site: Axis) -> Table:
+    """Check a (T, I) table; one row stands for every slot."""
+    fitted(field, table, slot, site, static=True)
+    return table if len(table.shape) == 2 else table.over_slots(slot.size)
 
 
 def _check_tables(problem: Problem, slot: Axis, gateway: Axis, site: Axis) -> None:
     """Check the values of demand, capacity, price and quadratic, and that demand can leave."""
-    demand, capacity, price = problem.demand, problem.capacity, problem.price
+    demand, capacity, price = map(problem._table, ("demand", "capacity", "price"))
     rule = "demand must be finite and not negative"
-    require("demand", demand, (demand >= 0) & np.isfinite(demand), rule, slot, gateway)
-    at = (slot, site)[-capacity.ndim :]
-    require("capacity", capacity, capacity >= 0, "it must be a number of at least 0", *at)
-    require("price", price, np.isfinite(price), "every price must be finite", slot, site)
+    require_all("demand", demand, _finite_and_not_negative, rule, slot, gateway)
+    rule = "it must be a number of at least 0"
+    require_all("capacity", capacity, lambda values, _: values >= 0, rule, slot, site)
+    rule = "every price must be finite"
+    require_all("price", price, lambda values, xp: xp.isfinite(values), rule, slot, site)
     for name, rule in (
         ("quadratic", "quadratic costs must be finite and not negative"),
         ("idle_power", "it must be finite and not negative"),
     ):
-        q = getattr(problem, name)
-        if q is not None:
-            require(name, q, (q >= 0) & np.isfinite(q), rule, *(slot, site)[-q.ndim :])
+        table = problem._tables[name]
+        if table is not None:
+            require_all(name, table, _finite_and_not_negative, rule, slot, site)
     if problem.shed_cost is None:
-        served = np.bincount(problem.network.gateway, minlength=gateway.size) > 0
+        _check_served(demand, problem.network, slot, gateway)
+
+
+def _finite_and_not_negative(values: Any, xp: Any) -> Any:
+    return (values >= 0) & xp.isfinite(values)
+
+
+def _check_served(demand: Table, network: Network, slot: Axis, gateway: Axis) -> None:
+    served = np.bincount(network.gateway, minlength=gateway.size) > 0
+    alone = np.flatnonzero(~served).tolist()
+    if alone and not demand.all(lambda values, _: values[:, alone] == 0):
         rule = "the gateway has no arc to serve it"
-        require("demand", demand, served | (demand == 0), rule, slot, gateway)
+        require("demand", demand.host, served | (demand.host == 0), rule, slot, gateway)
 
 
 def _named(
@@ -475,11 +540,11 @@ def _named(
     return {str(name): value for name, value in values.items()}
 
 
-def _burden(name: str, values: ArrayLike, slot: Axis, site: Axis) -> FloatArray:
+def _burden(name: str, values: object, worker: Worker | None, slot: Axis, site: Axis) -> Table:
     field = f"footprints[{name!r}]"
-    table = _over_slots(field, values, slot, site)
+    table = _over_slots(field, read(field, values, worker), slot, site)
     rule = "footprints must be finite and not negative"
-    require(field, table, (table >= 0) & np.isfinite(table), rule, slot, site)
+    require_all(field, table, _finite_and_not_negative, rule, slot, site)
     return table
 
 
@@ -523,16 +588,28 @@ def _regional(
 
 def _idle(problem: Problem) -> dict[str, Any]:
     """Add up what idle power costs and what it adds to every region's history."""
-    if problem.idle_power is None:
+    idle = problem._tables["idle_power"]
+    if idle is None:
         return {"carried": problem.history, "idle_cost": 0.0}
-    idle = np.broadcast_to(problem.idle_power, problem.price.shape)
     carried = {}
-    for name, values in problem.footprints.items():
-        history, by_site = problem.history[name], (values * idle).sum(axis=0)
+    for name, table in problem._burdens.items():
+        history, by_site = problem.history[name], _idle_by_site(problem, table, idle)
         added = np.bincount(problem.regions[name], by_site, history.size)
         carried[name] = frozen(history + added)
-    cost = float((problem.price * idle).sum())
+    cost = float(_idle_by_site(problem, problem._table("price"), idle).sum())
     return {"carried": MappingProxyType(carried), "idle_cost": cost}
+
+
+def _idle_by_site(problem: Problem, rate: Table, idle: Table) -> FloatArray:
+    """Add up ``rate * idle`` over the slots, on the device where the tables lie on one."""
+    worker = problem._worker
+    if worker is None:
+        by_site: FloatArray = (rate.host * idle.host).sum(axis=0)
+        return by_site
+    one, other = rate.there(worker), idle.there(worker)
+    rows = max(one.shape[0], other.shape[0])  # 1 where a row stands for every slot in both
+    by_site = worker.products(one, other) * (problem.slots / rows)
+    return by_site
 
 
 def _regions(name: str, value: object, site: Axis) -> tuple[IntArray, tuple[str, ...]]:

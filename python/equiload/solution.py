@@ -15,7 +15,8 @@ import numpy as np
 
 from . import _core
 from ._arrays import AnyArray, FloatArray
-from ._devices import Device
+from ._devices import Device, device_of
+from ._tables import Output
 from .audit import Audit, audit_footprint
 from .equity import Budget
 from .errors import InputError
@@ -30,6 +31,8 @@ DENSE_LIMIT = 200_000_000
 
 _SCALARS = ["status", "objective", "lower_bound", "gap", "iterations", "restarts"]
 _SCALARS += ["seconds", "setup_seconds", "device", "method", "threads"]
+# Arrays over slots, which a solve on a device writes there.
+_LARGE = ("allocation", "shed", "site_load", "capacity_prices", "energy_prices")
 _UNITS = {
     "allocation": "MWh of work",
     "shed": "MWh of work",
@@ -101,10 +104,12 @@ class Solution:
     """The answer to a problem, with its certificate.
 
     Arrays are NumPy arrays, unless the problem was made from arrays on a device.  Then they are
-    arrays of the same library on the same device: the answer is made on the host, where the repair
-    and the certificate run, and each of `allocation`, `shed`, `site_load`, `footprints`, `prices`
-    and `infeasibility` is copied to the device once, when it is first read.  `on_host` gives the
-    same answer in NumPy arrays, without a copy.  (JAX keeps 64 bits only with ``jax_enable_x64``.)
+    arrays of the same library on the same device.  A solve on that device writes `allocation`,
+    `shed`, `site_load` and the prices of energy and capacity there; what is made on the host (the
+    totals and prices of regions, a proof of infeasibility, everything after a solve elsewhere) is
+    copied to the device when it is first read, and kept.  `on_host` gives the same answer in NumPy
+    arrays: it copies down once what lies on the device, and nothing else.  (JAX keeps 64 bits only
+    with ``jax_enable_x64``.)
 
     Attributes
     ----------
@@ -163,7 +168,10 @@ class Solution:
     infeasibility: Infeasibility | None
 
     def on_host(self) -> Solution:
-        """Return this solution in NumPy arrays: itself, unless its arrays live on a device."""
+        """Return this solution in NumPy arrays: itself, unless its arrays live on a device.
+
+        What lies there is copied down on the first call.
+        """
         return self
 
     def dense_allocation(self) -> FloatArray:
@@ -292,7 +300,7 @@ class Solution:
 
     def __repr__(self) -> str:
         """Summarise in one line."""
-        reason = self.on_host().infeasibility
+        reason = self._as_made().infeasibility
         if reason is not None:
             return f"Solution({self.status}: {reason})"
         return (
@@ -301,17 +309,22 @@ class Solution:
         )
 
     @classmethod
-    def _from_core(cls, problem: Problem, result: _core.Result) -> Solution:
+    def _from_core(
+        cls, problem: Problem, result: _core.Result, output: Output | None = None
+    ) -> Solution:
+        large = {name: getattr(result, name) for name in _LARGE}
+        if output is not None:
+            large |= output.arrays
         costs = [getattr(result, f"{name}_cost") for name in (*COSTS[:-1], "fixed")]
         equity_costs = dict(zip(problem.footprints, result.equity_costs, strict=True))
         equity_prices = dict(zip(problem.footprints, result.equity_prices, strict=True))
         solution = cls(
             problem=problem,
-            allocation=result.allocation,
-            shed=result.shed,
-            site_load=result.site_load,
+            allocation=large["allocation"],
+            shed=large["shed"],
+            site_load=large["site_load"],
             footprints=dict(zip(problem.footprints, result.totals, strict=True)),
-            prices=Prices(result.capacity_prices, result.energy_prices, equity_prices),
+            prices=Prices(large["capacity_prices"], large["energy_prices"], equity_prices),
             breakdown=dict(zip(COSTS, costs, strict=True))
             | {name: equity_costs[name] for name in problem.equity},
             infeasibility=_explain(problem, result) if result.status == "infeasible" else None,
@@ -319,6 +332,10 @@ class Solution:
         )
         device = problem._device
         return solution if device is None else _DeviceSolution(solution, device)
+
+    def _as_made(self) -> Solution:
+        """Return this solution with small arrays in NumPy, the large ones wherever they are."""
+        return self
 
     def _operator_cost(self) -> float:
         return math.fsum(self.breakdown[name] for name in COSTS)
@@ -420,35 +437,43 @@ class Solution:
 
 
 class _DeviceSolution(Solution):
-    """A solution whose arrays live on a device, each copied there when it is first read."""
+    """A solution whose arrays live on a device.
+
+    What the solve wrote there is there; the rest is copied there when it is first read.
+    """
 
     _ARRAYS = ("allocation", "shed", "site_load", "footprints", "prices", "infeasibility")
+    _made: Solution
+    _device: Device
 
-    def __init__(self, host: Solution, device: Device) -> None:
-        rest = {name: value for name, value in vars(host).items() if name not in self._ARRAYS}
-        self.__dict__.update(rest, _host=host, _device=device)
+    def __init__(self, made: Solution, device: Device) -> None:
+        rest = {name: value for name, value in vars(made).items() if name not in self._ARRAYS}
+        self.__dict__.update(rest, _made=made, _device=device)
 
     def __getattr__(self, name: str) -> Any:
         """Copy an array to the device; from then on it is found without coming here."""
         if name not in self._ARRAYS:
             raise AttributeError(f"a solution has no {name}")
-        value = self.__dict__[name] = _copied(getattr(self._host, name), self._device.up)
+        value = self.__dict__[name] = _copied(getattr(self._made, name), self._up)
         return value
 
     def __reduce__(self) -> tuple[Callable[[Solution], Solution], tuple[Solution]]:
         """Pickle the solution in NumPy arrays: the device may be another process's."""
-        return Solution.on_host, (self._host,)
+        return Solution.on_host, (self.on_host(),)
 
     def on_host(self) -> Solution:
-        host: Solution = self._host
+        if "_host" not in self.__dict__:
+            arrays = {name: _copied(getattr(self._made, name), self._down) for name in self._ARRAYS}
+            self.__dict__["_host"] = replace(self._made, **arrays)
+        host: Solution = self.__dict__["_host"]
         return host
 
     def dense_allocation(self) -> FloatArray:
-        dense: FloatArray = self._device.up(self._host.dense_allocation())
+        dense: FloatArray = self._device.up(self.on_host().dense_allocation())
         return dense
 
     def audit(self, price_of_fairness: bool = False) -> Audit:
-        return self.on_host().audit(price_of_fairness)
+        return self._made.audit(price_of_fairness)
 
     def to_xarray(self) -> xarray.Dataset:
         return self.on_host().to_xarray()
@@ -456,17 +481,27 @@ class _DeviceSolution(Solution):
     def save(self, path: str | os.PathLike[str]) -> None:
         self.on_host().save(path)
 
+    def _as_made(self) -> Solution:
+        return self._made
 
-def _copied(value: Any, up: Callable[[AnyArray], Any]) -> Any:
-    """Return an array, or what holds arrays by name, with all of them copied."""
-    if isinstance(value, np.ndarray):
-        return up(value)
+    def _up(self, value: Any) -> Any:
+        if isinstance(value, np.ndarray):
+            return self._device.up(value)
+        return value if device_of("", value) is None else self._device.adopt(value)
+
+    def _down(self, value: Any) -> Any:
+        there = device_of("", value)
+        return value if there is None else there.down(value)
+
+
+def _copied(value: Any, copy: Callable[[Any], Any]) -> Any:
+    """Return what is no container, or what holds arrays by name, with all of them copied."""
     if isinstance(value, Mapping):
-        return {name: _copied(entry, up) for name, entry in value.items()}
+        return {name: _copied(entry, copy) for name, entry in value.items()}
     if isinstance(value, Prices | Infeasibility):
         parts = {field.name: getattr(value, field.name) for field in fields(value)}
-        return replace(value, **_copied(parts, up))
-    return value
+        return replace(value, **_copied(parts, copy))
+    return copy(value)
 
 
 def relative_gap(objective: float, lower_bound: float) -> float:

@@ -7,7 +7,7 @@ import math
 import re
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -15,6 +15,8 @@ import numpy as np
 
 from . import _core
 from ._arrays import AnyArray, FloatArray, read_count, read_number
+from ._devices import Worker
+from ._tables import Output
 from .errors import InputError
 from .problem import Problem
 from .solution import Solution
@@ -54,7 +56,11 @@ def solve(
         The gap to reach, relative to the objective; above 0 and below 1.
     device : str
         "cpu", "cuda" or "cuda:1" (which of several), "reference" (serial and slow, for tests), or
-        "auto": the CPU, or for large first-order solves a CUDA device if there is one.
+        "auto": the CPU, or for large first-order solves a CUDA device if there is one. A problem
+        whose arrays lie on a CUDA device is solved on it under "auto" and "cuda", by the
+        first-order method and in the stream that their library works in; nothing but scalars and
+        what belongs to a region crosses the bus. Where this build finds no such device, or the
+        method is "barrier", "auto" copies the problem to the host.
     method : str
         "barrier" (structured interior point: fastest where no arc is delayed), "first-order"
         (any problem, any size, gains from warm starts), or "auto": barrier where it applies (no
@@ -73,7 +79,8 @@ def solve(
         Iterations after which to stop with the best answer so far.
     warm_start : Solution, optional
         The solution of a problem with the same network and regions, to start from; demand, prices,
-        weights and, with `shift`, the horizon may differ.
+        weights and, with `shift`, the horizon may differ. One on a device, and the prices and
+        footprints of both problems, come down for it.
     shift : int
         Slot t starts from slot ``t + shift`` of `warm_start`, as a rolling horizon does. Slots
         beyond its end start from those one or more whole shifts earlier; at least 0.
@@ -90,7 +97,7 @@ def solve(
     Solution
         The best allocation found, its prices and its certificate. An outcome (infeasible, stopped
         early, Ctrl-C) is its status, never an exception. Its arrays live where those of the problem
-        came from, whatever device solved it.
+        do, whatever device solved it.
 
     Raises
     ------
@@ -105,7 +112,7 @@ def solve(
     if not isinstance(problem, Problem):
         raise InputError(f"problem is a {type(problem).__name__}; it must be a Problem")
     settings = _settings(tol, device, threads, time_limit, max_iterations, method, precision)
-    _follow(settings, problem)
+    worker = _follow(settings, [problem])
     start = None if warm_start is None else _warm_start(problem, warm_start, shift)
     watchers: list[Watcher] = []
     if callback is not None:
@@ -117,8 +124,11 @@ def solve(
     with _display(settings.tol) if progress else contextlib.nullcontext() as show:
         if show is not None:
             watchers.append(show)
-        result = _core.solve(problem._core(), settings, start, _together(watchers))
-    solution = Solution._from_core(problem, result)
+        output = _output(problem, worker)
+        lent = None if output is None else output.core()
+        compiled = problem._core(worker)
+        result = _core.solve(compiled, settings, start, _together(watchers), output=lent)
+    solution = Solution._from_core(problem, result, output)
     if verbose:
         print(solution)
     return solution
@@ -149,22 +159,53 @@ def _settings(
     if max_iterations is not None:
         settings["max_iterations"] = min(read_count("max_iterations", max_iterations), 2**63 - 1)
     checked = _core.Settings(**settings)
-    try:
-        checked.validate()
-    except ValueError as error:  # what only the core can know: devices, and what goes with them
-        raise InputError(str(error)) from None
+    _validate(checked)
     return checked
 
 
-def _follow(settings: _core.Settings, problem: Problem) -> None:
-    """Solve on the device of the problem's arrays, in the stream that their library works in."""
-    where = problem._device
+def _validate(settings: _core.Settings) -> None:
+    """Ask what only the core can know: devices, and what goes with them."""
+    try:
+        settings.validate()
+    except ValueError as error:
+        raise InputError(str(error)) from None
+
+
+def _follow(settings: _core.Settings, problems: Sequence[Problem]) -> Worker | None:
+    """Solve on the device that the arrays of all problems lie on, where there is one.
+
+    Returns what works there if the solve does, with the stream that it works in now set.
+    """
+    devices = {problem._device for problem in problems}
+    where = devices.pop() if len(devices) == 1 else None
     if where is None:
-        return
-    if settings.device == "cuda":
-        settings.device = f"cuda:{where.index}"
-    if settings.device == f"cuda:{where.index}" or (settings.device, where.index) == ("auto", 0):
-        settings.stream = where.stream()
+        return None
+    worker, asked, there = where.worker, settings.device, f"cuda:{where.index}"
+    if asked == "cuda":
+        settings.device = there
+        _validate(settings)
+    elif asked == "auto" and worker is not None:
+        settings.device = there
+        try:
+            settings.validate()
+        except ValueError:  # a build without CUDA, or a method of the host
+            settings.device = asked
+    if worker is None or settings.device != there:
+        return None
+    settings.stream = worker.stream()
+    return worker
+
+
+def _output(problem: Problem, worker: Worker | None) -> Output | None:
+    """Make room for an answer on the device that works; None where the host keeps it."""
+    if worker is None:
+        return None
+    slots, cells = problem.slots, (problem.slots, problem.sites)
+    shapes = {"allocation": (slots, problem.arcs), "site_load": cells}
+    shapes |= {"energy_prices": cells, "capacity_prices": cells}
+    if problem.shed_cost is not None:
+        shapes["shed"] = (slots, problem.gateways)
+    return Output(worker, shapes)
 
 
 def _choice(name: str, value: str, choices: tuple[str, ...]) -> str:

@@ -12,11 +12,12 @@ from numpy.typing import ArrayLike
 
 from . import _core
 from ._arrays import Axis, FloatArray, frozen, read_floats, require
+from ._devices import Worker
 from .equity import Budget
 from .errors import InputError
 from .problem import Problem
 from .solution import Solution
-from .solver import _follow, _settings, _warm_start, _WarmStart
+from .solver import _follow, _output, _settings, _warm_start, _WarmStart
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -39,8 +40,9 @@ def solve_batch(
 ) -> list[Solution]:
     """Solve scenarios side by side, each to its own certificate and its own early finish.
 
-    Every scenario is solved by one thread from beginning to end, so that threads never wait for
-    each other; by several where there are fewer scenarios than threads.
+    On the host every scenario is solved by one thread from beginning to end, so that threads never
+    wait for each other; by several where there are fewer scenarios than threads.  On a CUDA device
+    the same launches work on all scenarios that its memory holds together.
 
     Parameters
     ----------
@@ -50,10 +52,12 @@ def solve_batch(
     tol : float
         The gap to reach in every scenario.
     device, precision : str
-        As for `solve`; on a CUDA device one scenario after the other.
+        As for `solve`, but "auto" takes a device only if the arrays lie there; on one, scenarios
+        are solved side by side, as many as fit into its memory. They are solved where their arrays
+        lie if all lie on the same device, else by way of the host.
     threads : int, optional
-        Scenarios in work at the same time; by default as many as the process may use cores. The
-        answers have the same bits for any number.
+        Scenarios in work at the same time on the host; by default as many as the process may use
+        cores. The answers have the same bits for any number.
     time_limit : float, optional
         Seconds for all scenarios together. Those that it leaves no time for return their first
         certified plan.
@@ -65,7 +69,8 @@ def solve_batch(
     Returns
     -------
     list of Solution
-        In the order of the problems; each the same, bit for bit, as `solve` would return.
+        In the order of the problems; each the same, bit for bit, as `solve` would return from the
+        same device.
 
     Raises
     ------
@@ -78,9 +83,25 @@ def solve_batch(
     starts = [None if warm_start is None else _warm_start(p, warm_start) for p in problems]
     if not problems:
         return []
-    _follow(settings, problems[0])
-    results = _core.solve_batch([problem._core() for problem in problems], settings, starts)
-    return [Solution._from_core(p, r) for p, r in zip(problems, results, strict=True)]
+    return _solve_each(problems, settings, starts, _follow(settings, problems))
+
+
+def _solve_each(
+    problems: Sequence[Problem],
+    settings: _core.Settings,
+    starts: Sequence[_WarmStart | None],
+    worker: Worker | None,
+) -> list[Solution]:
+    """Hand scenarios to the core, on the device of their arrays if something works there."""
+    outputs = [_output(problem, worker) for problem in problems]
+    results = _core.solve_batch(
+        [problem._core(worker) for problem in problems],
+        settings,
+        starts,
+        outputs=[None if output is None else output.core() for output in outputs],
+    )
+    answers = zip(problems, results, outputs, strict=True)
+    return [Solution._from_core(problem, result, output) for problem, result, output in answers]
 
 
 def _check_family(problems: list[Problem]) -> None:
@@ -208,7 +229,7 @@ def frontier(
     """
     swept = _read_weights(problem, weights)
     settings = _settings(tol, device, threads, time_limit, max_iterations, precision=precision)
-    _follow(settings, problem)
+    worker = _follow(settings, [problem])
     count = next(iter(swept.values())).size
     order = sorted(range(count), key=lambda n: [float(values[n]) for values in swept.values()])
     began = time.monotonic()
@@ -218,11 +239,10 @@ def frontier(
         starts = [_between(p, place, found) for p, place in zip(points, wave, strict=True)]
         if time_limit is not None:
             settings.time_limit = max(1e-9, time_limit - (time.monotonic() - began))
-        results = _core.solve_batch([point._core() for point in points], settings, starts)
-        for place, point, result in zip(wave, points, results, strict=True):
-            found[place] = Solution._from_core(point, result)
-            if result.status == "interrupted":  # Ctrl-C: a first plan for what is left
-                settings.max_iterations = 1
+        solutions = _solve_each(points, settings, starts, worker)
+        found |= zip(wave, solutions, strict=True)
+        if any(solution.status == "interrupted" for solution in solutions):
+            settings.max_iterations = 1  # Ctrl-C: a first plan for what is left
     place_of = {n: place for place, n in enumerate(order)}
     return Frontier(tuple(found[place_of[n]] for n in range(count)), swept)
 
@@ -279,7 +299,7 @@ def _mixed(one: _WarmStart, two: _WarmStart, share: float) -> _WarmStart:
 
 
 def _burden(solution: Solution, name: str) -> float:
-    problem, totals = solution.problem, solution.on_host().footprints[name]
+    problem, totals = solution.problem, solution._as_made().footprints[name]
     return problem.equity[name].value(problem.sensitivity[name] * totals)
 
 

@@ -6,13 +6,16 @@
 #include <algorithm>
 #include <cmath>
 #include <initializer_list>
+#include <memory>
 #include <span>
 #include <utility>
 #include <vector>
 
 #include "block_backend.hpp"
+#include "device_solve.hpp"
 #include "dispatch.hpp"
 #include "equiload/backend.hpp"
+#include "equiload/presolve.hpp"
 #include "support.hpp"
 
 namespace equiload::test {
@@ -90,7 +93,9 @@ void each_kind(std::initializer_list<std::size_t> slots_each, Body body) {
 
 struct Setting {
     World world;
-    Problem problem = world.view();
+    Problem original = world.view();
+    Presolved presolved{original};  // a device sees no other problems
+    const Problem& problem = presolved.problem();
     Team team{1};
     EquityProx equity{problem};
     Values x, v;
@@ -117,7 +122,7 @@ struct Setting {
             course.lambdas.push_back(lambdas.empty() ? equity.site_prices() : lambdas[course.lambdas.size()]);
         };
         const Values first = EquityProx(problem).site_prices();
-        backend.start(x.data(), v.data(), first);
+        backend.start(x.data(), v.data(), first, 0);
         next(backend.begin(first));
         for (int k = 1; k <= count; ++k) {
             Pass pass;
@@ -131,6 +136,54 @@ struct Setting {
         course.restarts = backend.restarts();
         return course;
     }
+};
+
+// The passes of one scenario on a device, made by make(scenarios), at equity prices from outside.
+class Passes {
+ public:
+    template <class Make>
+    Passes(Setting& setting, Make make)
+        : scenario_{&setting.original, &setting.presolved, &setting.equity},
+          device_(make(std::span<const DeviceScenario>(&scenario_, 1))) {}
+
+    void start(const double* x, const double* v, std::span<const double> lambda, double iteration) {
+        device_->set_allocation(0, x), device_->set_prices(0, v);
+        device_->set_site_prices(0, lambda);
+        device_->work_on(only_, {});
+        device_->set_iteration(iteration);
+        device_->start(only_);
+    }
+    std::span<const double> begin(std::span<const double> lambda) {
+        device_->set_site_prices(0, lambda);
+        device_->begin(only_);
+        return totals();
+    }
+    std::span<const double> iterate(std::span<const double> lambda, const Pass& pass) {
+        device_->set_site_prices(0, lambda);
+        device_->set_iteration(pass.iteration);
+        device_->passes(pass);
+        return totals();
+    }
+    std::span<const double> burden(std::span<const double> lambda) {
+        device_->set_site_prices(0, lambda);
+        device_->burden();
+        return totals();
+    }
+    void candidate(std::span<const double> lambda, double* x_plus, double* v_plus) {
+        device_->set_site_prices(0, lambda);
+        device_->candidate(only_), device_->keep_allocation(only_);
+        device_->read_allocation(0, x_plus), device_->read_prices(0, false, v_plus);
+    }
+    double restarts() { return device_->restarts(0); }
+    std::string name() const { return "device"; }
+
+ private:
+    std::span<const double> totals() { return totals_ = device_->totals(0); }
+
+    const std::vector<int> only_{0};
+    DeviceScenario scenario_;
+    std::unique_ptr<DeviceBackend> device_;
+    Values totals_;
 };
 
 }  // namespace equiload::test

@@ -1,6 +1,6 @@
 // A machine for tests of the grid back end, as unkind as a device may be: nothing happens before it must,
 // fresh memory is poisoned, and every launch runs twice from the same state, in two random orders, which must
-// leave the same bits.
+// leave the same bits. So do the members of groups between one meeting and the next.
 #pragma once
 
 #include <algorithm>
@@ -16,6 +16,7 @@
 #include <typeinfo>
 #include <vector>
 
+#include "fibers.hpp"
 #include "machine.hpp"
 
 namespace equiload::test {
@@ -24,6 +25,7 @@ class HostMachine {
  public:
     static constexpr std::size_t enough_items = 2000;  // several blocks a chunk and several chunks
     static constexpr std::size_t alignment = 64;
+    static constexpr int few_members = 5, many_members = 5;
 
     explicit HostMachine(std::size_t most_bytes = std::numeric_limits<std::size_t>::max())
         : most_bytes_(most_bytes) {}
@@ -35,12 +37,14 @@ class HostMachine {
      public:
         Array() = default;
         explicit Array(std::size_t count) : values_(count, poison()) {}
-        Number* data() { return values_.data(); }
+        Number* data() const { return const_cast<Number*>(values_.data()); }  // memory elsewhere
         std::size_t size() const { return values_.size(); }
 
      private:
         static Number poison() {
-            if constexpr (std::is_integral_v<Number>)
+            if constexpr (std::is_class_v<Number>)
+                return Number{};
+            else if constexpr (std::is_integral_v<Number>)
                 return std::numeric_limits<Number>::min();
             else
                 return std::numeric_limits<Number>::signaling_NaN();
@@ -64,7 +68,7 @@ class HostMachine {
         return Array<Number>(count);
     }
     void reserve(std::size_t bytes, int scratch_numbers) {
-        if (bytes > most_bytes_) throw std::runtime_error("needs " + std::to_string(bytes) + " bytes");
+        if (bytes > most_bytes_) throw OutOfDeviceMemory("needs " + std::to_string(bytes) + " bytes");
         reserved_ = static_cast<long>(bytes), scratch_numbers_ = scratch_numbers;
     }
 
@@ -76,22 +80,36 @@ class HostMachine {
     void download(Number* to, const Number* from, std::size_t count) {
         upload(to, from, count);
     }
+    template <class Number>
+    void copy(Number* to, const Number* from, std::size_t count) {
+        upload(to, from, count);
+    }
 
     template <class Functor>
     void for_each(long count, Functor functor) {
-        queue_.push_back([=, this] { twice(count, typeid(Functor).name(), [&](long n) { functor(n); }); });
+        queue_.push_back([=, this] {
+            twice(typeid(Functor).name(), [&] { in_random_order(count, [&](long n) { functor(n); }); });
+        });
     }
     template <class Functor>
     void for_each(long count, int numbers, Functor functor) {
         if (numbers > scratch_numbers_) throw std::logic_error("more scratch than reserved");
         queue_.push_back([=, this] {
             std::vector<Lane> scratch(2 * static_cast<std::size_t>(numbers) + 1);
-            twice(count, typeid(Functor).name(), [&](long n) {
+            const auto item = [&](long n) {
                 std::fill(scratch.begin(), scratch.end(), Lane(std::nan("")));
                 functor(n, Scratch{scratch.data(), 2});
-            });
+            };
+            twice(typeid(Functor).name(), [&] { in_random_order(count, item); });
         });
     }
+
+    // Whatever number of members is asked for, there is one that divides nothing.
+    template <class Functor>
+    void for_each_group(long count, int, Functor functor) {
+        queue_.push_back([=, this] { twice(typeid(Functor).name(), [&] { in_groups(count, functor); }); });
+    }
+    int places() const { return 3; }
 
     template <class Body>
     Sequence record(Body body) {
@@ -111,8 +129,6 @@ class HostMachine {
         now.swap(queue_);
         for (const auto& work : now) work();
     }
-    std::string name() const { return "host machine"; }
-
     int replays = 0, synchronised = 0;
 
  private:
@@ -121,13 +137,13 @@ class HostMachine {
         std::size_t bytes;
     };
 
-    template <class Item>
-    void twice(long count, const char* name, Item item) {
+    template <class Run>
+    void twice(const char* name, Run run) {
         const std::vector<char> before = saved();
-        in_random_order(count, item);
+        run();
         const std::vector<char> first = saved();
         restore(before);
-        in_random_order(count, item);
+        run();
         if (saved() != first) throw std::logic_error(std::string("depends on the order: ") + name);
     }
 
@@ -137,6 +153,22 @@ class HostMachine {
         std::iota(order.begin(), order.end(), 0L);
         std::shuffle(order.begin(), order.end(), random_);
         for (long n : order) item(n);
+    }
+
+    // Every place has its items, for what they leave in its scratch is the same then; but the groups at work
+    // get on at speeds of their own.
+    template <class Functor>
+    void in_groups(long count, const Functor& functor) {
+        constexpr int members = 5;
+        std::vector<Gathering> shared(static_cast<std::size_t>(places()), Gathering(members));
+        fibers_.run(places() * members, [&](int task) {
+            const int place = task / members;
+            const FiberGroup group(shared[static_cast<std::size_t>(place)], task % members);
+            for (long n = place; n < count; n += places()) {
+                functor(n, group, place);
+                group.sync();
+            }
+        });
     }
 
     std::vector<char> saved() const {
@@ -158,6 +190,7 @@ class HostMachine {
     std::vector<Range> memory_;  // as long as the machine: its arrays live as long
     Sequence queue_;
     std::mt19937_64 random_{1};
+    Fibers fibers_;
 };
 
 static_assert(Machine<HostMachine>);

@@ -33,15 +33,20 @@ void agrees(World world, int iterations = 17) {
     const Problem& p = setting.problem;
     BlockBackend<double> serial(p, setting.equity, reference().full, setting.team, eager());
     const Course expected = setting.play(serial, iterations);
-    const auto device = make_cuda_backend(p, setting.equity, setting.team, eager(), on_device(), 0);
-    const Course found = setting.play(*device, iterations, expected.lambdas);
+    const auto make = [&](const char* precision) {
+        return Passes(setting, [&, precision](std::span<const DeviceScenario> scenarios) {
+            return make_cuda_backend(scenarios, setting.team, eager(), on_device(precision), 0);
+        });
+    };
+    Passes device = make("double");
+    const Course found = setting.play(device, iterations, expected.lambdas);
     CHECK(found.far_from(expected) <= 1e-9);
     CHECK(found.restarts == expected.restarts);
 
     BlockBackend<float> serial_mixed(p, setting.equity, reference().mixed, setting.team, eager());
     const Course expected_mixed = setting.play(serial_mixed, iterations, expected.lambdas);
-    const auto mixed = make_cuda_backend(p, setting.equity, setting.team, eager(), on_device("mixed"), 0);
-    CHECK(setting.play(*mixed, iterations, expected.lambdas).far_from(expected_mixed) <= 1e-4);
+    Passes mixed = make("mixed");
+    CHECK(setting.play(mixed, iterations, expected.lambdas).far_from(expected_mixed) <= 1e-4);
 }
 
 TEST_CASE("cuda: any number of slots, with and without delays") {

@@ -2,22 +2,35 @@
 // back whatever fails. The kernels themselves are those of test_grid.cpp.
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstring>
+#include <memory>
+#include <span>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "course.hpp"
 #include "cuda_machine.cuh"
 #include "grid_backend.hpp"
+#include "group_work.hpp"
 
 namespace equiload::test {
 namespace {
 
 template <class Stored>
-using Device = GridBackend<CudaMachine, Stored>;
+Passes on_device(Setting& setting, int ordinal, std::uintptr_t stream) {
+    return Passes(setting, [&](std::span<const DeviceScenario> scenarios) {
+        return std::make_unique<GridBackend<CudaMachine, Stored>>(scenarios, setting.team, eager(), ordinal,
+                                                                  stream);
+    });
+}
 
 // A fresh runtime; at the end nothing may be left of what was made.
 struct Runtime {
-    Runtime() { fake_cuda::state = {}; }
+    Runtime() { fake_cuda::state = {}, fake_cuda::current_device = 0; }
     ~Runtime() { CHECK(fake_cuda::state.empty()); }
     fake_cuda::State* operator->() const { return &fake_cuda::state; }
 };
@@ -26,7 +39,7 @@ void agrees(Setting& setting, int iterations) {
     const Runtime runtime;
     BlockBackend<double> serial(setting.problem, setting.equity, reference().full, setting.team, eager());
     const Course expected = setting.play(serial, iterations);
-    Device<double> device(setting.problem, setting.equity, setting.team, eager(), 0, 0u);
+    Passes device = on_device<double>(setting, 0, 0);
     const Course found = setting.play(device, iterations, expected.lambdas);
     CHECK(found.far_from(expected) <= 1e-9);
     CHECK(found.restarts == expected.restarts);
@@ -51,8 +64,107 @@ TEST_CASE("cuda machine: delays, and no footprints") {
     }
 }
 
+// What each member found, [n][member][result], for values that have no short sum.
+std::vector<double> reductions(int processors, long count, int members, int most_members) {
+    constexpr int length = 700;
+    const Runtime runtime;
+    runtime->processors = processors;
+    CudaMachine machine(0, 0);
+    machine.reserve(std::size_t{1} << 26, 0);
+    const auto n = static_cast<std::size_t>(count), most = static_cast<std::size_t>(most_members);
+    auto values = machine.make<double>(n * length), seen = machine.make<double>(n * most),
+         found = machine.make<double>(n * most * Reduce::results),
+         copied = machine.make<double>(found.size());
+    std::vector<double> data(values.size()), result(found.size());
+    for (std::size_t k = 0; k < data.size(); ++k) data[k] = 1.0 / static_cast<double>(k + 1);
+    machine.upload(values.data(), data.data(), data.size());
+    machine.for_each_group(count, members,
+                           Reduce{length, most_members, values.data(), seen.data(), found.data()});
+    machine.copy(copied.data(), found.data(), found.size());
+    machine.download(result.data(), copied.data(), result.size());
+    machine.synchronise();
+    for (std::size_t item = 0; item < n; ++item) {
+        const double* const first = result.data() + item * most * Reduce::results;
+        const double* const mine = data.data() + item * length;
+        double sum = 0;
+        for (int k = 0; k < length; ++k) sum += mine[k];
+        CHECK(first[0] == doctest::Approx(sum).epsilon(1e-14));
+        CHECK(first[1] == mine[length - 1]);
+        CHECK(first[2] == mine[0]);
+        CHECK(first[3] == most_members);
+        CHECK(first[4] == most_members);  // a reduction is a meeting
+        for (std::size_t member = 1; member < most; ++member)
+            CHECK(std::memcmp(first, first + member * Reduce::results, sizeof(double[Reduce::results])) == 0);
+    }
+    return result;
+}
+
+TEST_CASE("cuda machine: groups from a warp to the largest block") {
+    for (int members : {0, 1, 32, 33, 64, 96, 256, 257, 5000}) {
+        CAPTURE(members);
+        const int rounded = std::clamp((members + 31) / 32 * 32, 32, BlockGroup::largest);
+        const std::vector<double> found = reductions(1, 3, members, rounded);
+        CHECK(found == reductions(3, 3, members, rounded));
+    }
+}
+
+TEST_CASE("cuda machine: zeros of both signs and NaN have one answer, too") {
+    for (int members : {32, 96}) {
+        const Runtime runtime;
+        CudaMachine machine(0, 0);
+        machine.reserve(1 << 20, 0);
+        const auto count = static_cast<std::size_t>(members);
+        auto values = machine.make<double>(count), seen = machine.make<double>(count),
+             found = machine.make<double>(count * Reduce::results);
+        std::vector<double> data(values.size()), result(found.size());
+        for (std::size_t k = 0; k < count; ++k) data[k] = std::array{0.0, -0.0, std::nan("")}[k % 3];
+        machine.upload(values.data(), data.data(), count);
+        machine.for_each_group(1, members,
+                               Reduce{members, members, values.data(), seen.data(), found.data()});
+        machine.download(result.data(), found.data(), result.size());
+        machine.synchronise();
+        for (std::size_t k = 0; k < result.size(); ++k)
+            CHECK(std::memcmp(&result[k], &result[k % Reduce::results], sizeof(double)) == 0);
+    }
+}
+
+TEST_CASE("cuda machine: more items than places, and scratch of every place") {
+    constexpr int length = 70;
+    for (long count : {0, 1, 63, 64, 65, 200}) {
+        CAPTURE(count);
+        const Runtime runtime;
+        runtime->processors = 2;
+        CudaMachine machine(0, 0);
+        CHECK(machine.places() == 64);
+        machine.reserve(1 << 20, 0);
+        auto scratch = machine.make<double>(64 * length);
+        auto reversed = machine.make<double>(static_cast<std::size_t>(count * length));
+        std::vector<double> found(reversed.size()), left(scratch.size());
+        machine.for_each_group(count, 64, Reverse{length, scratch.data(), reversed.data()});
+        machine.download(found.data(), reversed.data(), found.size());
+        machine.download(left.data(), scratch.data(), left.size());
+        machine.synchronise();
+        for (long place = 0; place < std::min(count, 64L); ++place)  // its last item
+            CHECK(left[static_cast<std::size_t>(place * length)] == (count - 1 - place) / 64 * 64 + place);
+        bool right = true;
+        for (std::size_t k = 0; k < found.size(); ++k)
+            right = right && found[k] == static_cast<double>(k / length + length - 1 - k % length);
+        CHECK(right);
+    }
+}
+
+TEST_CASE("cuda machine: blocks whose threads part are found by the stand-in") {
+    const Runtime runtime;
+    CudaMachine machine(0, 0);
+    for (int members : {32, 64}) {
+        machine.for_each_group(2, members, Part{});
+        CHECK_THROWS_WITH_AS(machine.synchronise(), doctest::Contains("members of a group parted"),
+                             std::logic_error);
+    }
+}
+
 void play_a_little(Setting& setting, int ordinal, std::uintptr_t stream) {
-    Device<float> device(setting.problem, setting.equity, setting.team, eager(), ordinal, stream);
+    Passes device = on_device<float>(setting, ordinal, stream);
     setting.play(device, 12, std::vector<Values>(20, setting.equity.site_prices()));
 }
 
@@ -92,10 +204,10 @@ TEST_CASE("cuda machine: what is missing when memory is short") {
 TEST_CASE("cuda machine: the caller's device and stream") {
     Setting setting(random_world({}, 2));
     const Runtime runtime;
-    runtime->current_device = 3;
+    fake_cuda::current_device = 3;
     fake_cuda::Stream callers;
     play_a_little(setting, 1, reinterpret_cast<std::uintptr_t>(&callers));
-    CHECK(runtime->current_device == 3);
+    CHECK(fake_cuda::current_device == 3);
     CHECK(callers.works.empty());
 }
 

@@ -3,15 +3,20 @@
 
 #include <algorithm>
 #include <cmath>
+#include <deque>
 #include <functional>
+#include <initializer_list>
 #include <limits>
 #include <memory>
 #include <numeric>
 #include <stdexcept>
+#include <utility>
 #include <vector>
 
 #include "equiload/algorithm/equity_prox.hpp"
 #include "equiload/equity.hpp"
+#include "fibers.hpp"
+#include "grid_steps.hpp"
 #include "support.hpp"
 
 namespace equiload::test {
@@ -22,14 +27,6 @@ using Values = std::vector<double>;
 std::unique_ptr<EquityFunction> function(EquityKind kind, double weight, double parameter = 0) {
     Footprint footprint;
     footprint.kind = kind, footprint.weight = weight, footprint.parameter = parameter;
-    return make_equity(footprint);
-}
-
-std::unique_ptr<EquityFunction> budget(const Values& limit) {
-    const Values none(limit.size(), 0.0), ones(limit.size(), 1.0);
-    Footprint footprint;
-    footprint.kind = EquityKind::budget;
-    footprint.limit = limit, footprint.history = none, footprint.sensitivity = ones;
     return make_equity(footprint);
 }
 
@@ -124,10 +121,16 @@ struct Subject {
     std::size_t regions;
     double weight = 12.0;
     Values limit = {};
+    Values history = Values(regions, 0.0), sensitivity = Values(regions, 1.0);
 
-    std::unique_ptr<EquityFunction> make() const {
-        return kind == EquityKind::budget ? budget(limit) : function(kind, weight, parameter);
+    Footprint footprint() const {
+        Footprint all;
+        all.kind = kind, all.weight = weight, all.parameter = parameter;
+        all.limit = limit, all.history = history, all.sensitivity = sensitivity;
+        return all;
     }
+
+    std::unique_ptr<EquityFunction> make() const { return make_equity(footprint()); }
 
     double chosen() const { return std::min(parameter, static_cast<double>(regions)); }  // of the k largest
 
@@ -171,15 +174,18 @@ struct Subject {
     }
 };
 
-std::vector<Subject> subjects(Random& random) {
+Subject budget(const Values& limit) {
+    return {.kind = EquityKind::budget, .parameter = 0.0, .regions = limit.size(), .limit = limit};
+}
+
+std::vector<Subject> subjects(Random& random, std::initializer_list<std::size_t> sizes = {1, 2, 5, 40}) {
     std::vector<Subject> all;
-    for (std::size_t regions : {1, 2, 5, 40}) {
+    for (std::size_t regions : sizes) {
         for (double k : {1.0, 2.0, 3.0, 7.0}) all.push_back({EquityKind::topmean, k, regions});
         for (double q : {1.1, 1.5, 2.0, 3.0, 16.0}) all.push_back({EquityKind::norm, q, regions});
-        Subject limited{EquityKind::budget, 0.0, regions};
-        limited.limit = uniforms(random, regions, 0.5, 2.0);
-        limited.limit.back() = infinity;
-        all.push_back(limited);
+        Values limit = uniforms(random, regions, 0.5, 2.0);
+        limit.back() = infinity;
+        all.push_back(budget(limit));
     }
     return all;
 }
@@ -190,9 +196,10 @@ TEST_CASE("topmean, norm, budget: values by definition") {
     CHECK(function(EquityKind::norm, 2.0, 2.0)->value(Values{3, 0, 4}) == doctest::Approx(10.0));
     CHECK(function(EquityKind::norm, 2.0, 300.0)->value(Values{1e300, 1e300}) < 2.01e300);
     CHECK(function(EquityKind::norm, 2.0, 2.0)->value(Values{0, 0}) == 0.0);
-    CHECK(budget({1.0, infinity})->value(Values{1.0, 1e30}) == 0.0);
-    CHECK(budget({1.0, infinity})->value(Values{1.1, 0.0}) == infinity);
-    CHECK(budget({1.0, infinity})->conjugate(Values{3.0, 0.0}) == 3.0);
+    const Subject limited = budget({1.0, infinity});
+    CHECK(limited.make()->value(Values{1.0, 1e30}) == 0.0);
+    CHECK(limited.make()->value(Values{1.1, 0.0}) == infinity);
+    CHECK(limited.make()->conjugate(Values{3.0, 0.0}) == 3.0);
     Random random(11);
     for (const Subject& subject : subjects(random))
         for (int trial = 0; trial < 20; ++trial) {
@@ -290,18 +297,176 @@ TEST_CASE("topmean, norm, budget: the projection is the nearest point of the dua
 }
 
 TEST_CASE("a budget keeps a reserve of its room when it is aimed at") {
-    const auto limited = budget({4.0, infinity});
-    Values pi(2);
-    limited->maximise(Values{4.0, 9.0}, Values(2, 1.0), Values(2, 0.0), pi);
-    CHECK(pi == Values{0.0, 0.0});
-    limited->keep_reserve(0.25);  // aims at 3
-    limited->maximise(Values{4.0, 9.0}, Values(2, 1.0), Values(2, 0.0), pi);
-    CHECK(pi == Values{1.0, 0.0});
+    Subject limited = budget({4.0, infinity, 2.0});
+    limited.history = {0.0, 0.0, 1.0}, limited.sensitivity = {1.0, 1.0, 2.0};
+    const Footprint footprint = limited.footprint();
+    EquityRule rule = equity_rule(footprint);
+    const Values z{4.0, 9.0, 4.0}, one(3, 1.0), zero(3, 0.0);
+    Values pi(3);
+    maximise(Solo{}, rule, {z.data(), one.data(), zero.data()}, pi.data());
+    CHECK(pi == Values{0.0, 0.0, 0.0});
+    rule.reserve = 0.25;  // aims at 3, and at 2 (2 - 1/4)
+    maximise(Solo{}, rule, {z.data(), one.data(), zero.data()}, pi.data());
+    CHECK(pi == Values{1.0, 0.0, 0.5});
 }
 
 TEST_CASE("a footprint without equity has no function") {
     CHECK_THROWS_AS(function(EquityKind::none, 1.0), std::invalid_argument);
 }
+
+// ------------------------------------------------------------------ several members
+
+// A state elsewhere, as a device would hold it.
+class Copy {
+ public:
+    explicit Copy(const EquityState& from) : state(from), terms_(from.terms, from.terms + from.count) {
+        const auto move = [this](auto*& array, std::size_t count) { array = copied(array, count); };
+        for (EquityTerm& term : terms_) each_array(term, state.sites, move);
+        each_array(state, move);
+        state.terms = terms_.data();
+    }
+    Copy(const Copy&) = delete;
+
+    EquityState state;
+
+ private:
+    double* copied(const double* from, std::size_t count) {
+        return numbers_.emplace_back(from, from + count).data();
+    }
+    const Index* copied(const Index* from, std::size_t count) {
+        return indices_.emplace_back(from, from + count).data();
+    }
+
+    std::vector<EquityTerm> terms_;
+    std::deque<Values> numbers_;
+    std::deque<std::vector<Index>> indices_;
+};
+
+TEST_CASE("every kind: several members find the maximiser of one alone") {
+    Random random(15);
+    std::vector<Subject> all = subjects(random, {1, 4, 70});
+    for (std::size_t regions : {1, 4, 70})
+        for (EquityKind kind : {EquityKind::max, EquityKind::sum}) all.push_back({kind, 0.0, regions});
+    for (const Subject& subject : all) {
+        CAPTURE(subject.kind);
+        CAPTURE(subject.parameter);
+        CAPTURE(subject.regions);
+        const Footprint footprint = subject.footprint();
+        EquityRule rule = equity_rule(footprint);
+        rule.reserve = 1e-3;
+        for (int trial = 0; trial < 6; ++trial) {
+            const Values z = uniforms(random, subject.regions, 0.0, trial % 3 == 0 ? 1e3 : 1.0);
+            const Values curvature = uniforms(random, subject.regions, 1e-2, 2.0);
+            const Values centre = uniforms(random, subject.regions, 0.0, trial % 2 == 0 ? 12.0 : 0.1);
+            const PriceModel model{z.data(), curvature.data(), centre.data()};
+            Values alone(subject.regions), shared(subject.regions);
+            maximise(Solo{}, rule, model, alone.data());
+            run_group(3 + trial % 3, [&](FiberGroup group) { maximise(group, rule, model, shared.data()); });
+            for (std::size_t g = 0; g < subject.regions; ++g)
+                CHECK(shared[g] == doctest::Approx(alone[g]).epsilon(1e-12).scale(subject.weight));
+        }
+    }
+}
+
+// Footprints of different kinds over the same sites, some of their regions without any, and what a back end
+// might tell of them.
+struct Horizon {
+    World world;
+    std::vector<Values> limits;
+    Problem problem;
+    Values totals;
+
+    Horizon(Random& random, std::size_t footprints, std::size_t regions, std::size_t first_kind)
+        : world(blank(1, 1, 60)) {
+        constexpr EquityKind kinds[] = {EquityKind::max, EquityKind::budget, EquityKind::norm,
+                                        EquityKind::topmean, EquityKind::sum};
+        world.arc(0, 0);
+        for (std::size_t r = 0; r < footprints; ++r) {
+            World::Burden& burden = world.burden(r == 0 ? 300.0 : 20.0);
+            burden.kind = kinds[(first_kind + r) % std::size(kinds)];
+            for (Index& g : burden.region) g = static_cast<Index>(below(random, regions));
+            burden.history = uniforms(random, regions, 0.0, 10.0);
+            burden.sensitivity = uniforms(random, regions, 0.5, 2.0);
+            limits.push_back(uniforms(random, regions, 20.0, 60.0));
+            if (regions > 1) limits.back()[0] = infinity;
+        }
+        problem = world.view();
+        for (std::size_t r = 0; r < footprints; ++r)
+            problem.footprints[r].parameter = 3.0, problem.footprints[r].limit = limits[r];
+        move(random);
+    }
+    Horizon(const Horizon&) = delete;
+
+    void move(Random& random) {
+        const std::size_t footprints = world.burdens.size(), sites = world.sites;
+        totals = uniforms(random, footprints * sites, 0.0, 60.0);
+        for (std::size_t r = 0; r < footprints; ++r)
+            for (std::size_t s = 0; s <= r; ++s) {  // cross terms are smaller: the model stays concave
+                const Values more = uniforms(random, sites, 0.0, r == s ? 1.0 : 0.1);
+                totals.insert(totals.end(), more.begin(), more.end());
+            }
+    }
+};
+
+TEST_CASE("steps of several members lead to the prices of one alone") {
+    Random random(16);
+    for (std::size_t footprints : {1, 2, 3})
+        for (std::size_t regions : {1, 4, 70})
+            for (std::size_t first_kind = 0; first_kind < 5; ++first_kind) {
+                CAPTURE(footprints);
+                CAPTURE(regions);
+                CAPTURE(first_kind);
+                Horizon horizon(random, footprints, regions, first_kind);
+                EquityProx alone(horizon.problem);
+                Copy shared(alone.state());
+                const int members = 3 + static_cast<int>(first_kind % 3);
+                for (int step = 0; step < 4; ++step) {
+                    const double worth = uniform(random, 0.0, 1.0);
+                    alone.keep_reserve(worth);
+                    const double change = alone.step(horizon.totals);
+                    Values changes(static_cast<std::size_t>(members));
+                    run_group(members, [&](FiberGroup group) {
+                        keep_reserve(group, shared.state, worth);
+                        group.sync();
+                        changes[static_cast<std::size_t>(group.rank())] =
+                            equity_step(group, shared.state, horizon.totals.data());
+                    });
+                    CHECK(changes == Values(changes.size(), changes[0]));
+                    CHECK(changes[0] == doctest::Approx(change).epsilon(1e-9));
+                    const Values& prices = alone.site_prices();
+                    const double scale = *std::max_element(prices.begin(), prices.end());
+                    for (std::size_t n = 0; n < prices.size(); ++n)
+                        CHECK(shared.state.site_prices[n] ==
+                              doctest::Approx(prices[n]).epsilon(1e-12).scale(scale));
+                    horizon.move(random);
+                }
+            }
+}
+
+TEST_CASE("the step as a launch: each scenario from its own totals") {
+    Random random(17);
+    Horizon horizon(random, 2, 4, 0);
+    EquityProx first(horizon.problem), second(horizon.problem);
+    const Copy states[] = {Copy(first.state()), Copy(second.state())};
+    const EquityState pair[] = {states[0].state, states[1].state};
+    Values totals = horizon.totals;
+    totals.resize(totals.size() + 5);
+    const long stride = static_cast<long>(totals.size());
+    first.step(horizon.totals);
+    horizon.move(random);
+    second.step(horizon.totals);
+    totals.insert(totals.end(), horizon.totals.begin(), horizon.totals.end());
+
+    const int list[] = {1, 0};
+    const grid::EquityStep step{list, pair, totals.data(), stride};
+    for (long n : {0, 1}) step(n, Solo{}, 0);
+    const std::size_t prices = first.site_prices().size();
+    CHECK(Values(pair[0].site_prices, pair[0].site_prices + prices) == first.site_prices());
+    CHECK(Values(pair[1].site_prices, pair[1].site_prices + prices) == second.site_prices());
+    CHECK(first.site_prices() != second.site_prices());
+}
+
+// ------------------------------------------------------------------ the prox
 
 // Cells whose energy answers to the equity prices: y = clip((a - sum_r lambda_r f_r) c, 0, capacity).
 struct Cells {
@@ -383,6 +548,25 @@ TEST_CASE("prices of regions go in and come out, footprints without equity have 
     prox.set_region_prices({{0, 0, 0}, {1.0, 4.0, 4.0}, {0, 0, 0}});
     CHECK(prox.region_prices().at(1) == Values{1.0, 4.0, 4.0});
     CHECK(prox.site_prices() == Values{1.0, 4.0, 4.0});
+}
+
+TEST_CASE("the reserve costs what it may, and stays while the aim moves little") {
+    World world = blank(1, 1, 2);
+    world.arc(0, 0);
+    world.burden(1.0).kind = EquityKind::budget;
+    world.burdens[0].history = {1.0, 0.0}, world.burdens[0].sensitivity = {1.0, 2.0};
+    const Values limit{5.0, infinity};
+    Problem problem = world.view();
+    problem.footprints[0].limit = limit;
+    EquityProx prox(problem);
+    const double& reserve = prox.state().terms[0].reserve;
+    prox.keep_reserve(8.0);
+    CHECK(reserve == 1e-3);  // no prices yet
+    prox.set_region_prices({{2000.0, 0.0}});
+    for (const auto& [worth, share] : {std::pair{2.0, 2.5e-4}, {1.1, 2.5e-4}, {3.9, 2.5e-4}, {0.8, 1e-4}}) {
+        prox.keep_reserve(worth);
+        CHECK(reserve == share);
+    }
 }
 
 TEST_CASE("prices of another weight are moved into the dual set") {

@@ -1,10 +1,15 @@
 // Repair: tight cases made by hand, random ones, and cuts where nothing fits.
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <barrier>
 #include <cmath>
+#include <cstddef>
+#include <thread>
 #include <vector>
 
 #include "equiload/algorithm/certificate.hpp"
+#include "equiload/algorithm/repair_steps.hpp"
 #include "equiload/repair.hpp"
 #include "support.hpp"
 
@@ -183,6 +188,120 @@ TEST_CASE("random allocations are repaired, with the same bits for any team") {
         Values plan(one.size());
         CHECK(repair.plan(plan.data(), v.data(), team).feasible == fits);
         if (fits) check_feasible(w, one), check_feasible(w, plan);
+    }
+}
+
+// Threads that work as one group.
+class Crew {
+ public:
+    explicit Crew(int size) : values_(static_cast<std::size_t>(size)), meeting_(size) {}
+
+    struct Member {
+        Crew* crew;
+        int own;
+
+        int rank() const { return own; }
+        int size() const { return static_cast<int>(crew->values_.size()); }
+        void sync() const { crew->meeting_.arrive_and_wait(); }
+        double sum(double value) const {
+            return all(value, [](double a, double b) { return a + b; });
+        }
+        double least(double value) const {
+            return all(value, [](double a, double b) { return std::min(a, b); });
+        }
+        double most(double value) const {
+            return all(value, [](double a, double b) { return std::max(a, b); });
+        }
+
+     private:
+        template <class Join>
+        double all(double value, Join join) const {
+            Values& values = crew->values_;
+            values[static_cast<std::size_t>(own)] = value;
+            sync();
+            double joined = values[0];
+            for (std::size_t k = 1; k < values.size(); ++k) joined = join(joined, values[k]);
+            sync();
+            return joined;
+        }
+    };
+    static_assert(Group<Member>);
+
+    template <class Work>
+    void run(Work work) {
+        std::vector<std::jthread> threads;
+        for (int r = 0; r < static_cast<int>(values_.size()); ++r)
+            threads.emplace_back([this, work, r] { work(Member{this, r}); });
+    }
+
+ private:
+    Values values_;
+    std::barrier<> meeting_;
+};
+
+// What Repair::run or plan does, window by window, by a crew.
+RepairOutcome repaired_by(int members, const RowModel& m, Values& x, const Values& v, bool fill) {
+    Crew crew(members);
+    const auto cells = static_cast<std::size_t>(m.slots * m.sites);
+    std::vector<std::byte> memory(static_cast<std::size_t>(RepairScratch::bytes(m, members)),
+                                  std::byte{0xff});
+    const RepairScratch scratch = RepairScratch::on(memory.data(), m, members);
+    std::vector<RepairOutcome> seen(static_cast<std::size_t>(members));
+    const auto serve = [&](const Crew::Member& g) {
+        for (int t = 0; t < m.slots; ++t) serve_slot(g, m, x.data() + t * m.arcs, t);
+    };
+    crew.run([&](const Crew::Member& g) {
+        RepairOutcome& outcome = seen[static_cast<std::size_t>(g.rank())];
+        if (!fill) serve(g);
+        for (int first = 0; first < m.slots; first += m.horizon) {
+            const int last = first + m.horizon;
+            if (repair_window(g, m, x.data(), v.data(), scratch, first, last, fill)) continue;
+            if (outcome.feasible)
+                for (int c = 0; c < m.horizon * m.sites; ++c)
+                    if (scratch.reached[c])
+                        outcome.cut.push_back(static_cast<std::size_t>(first * m.sites + c));
+            outcome.feasible = false;
+            g.sync();  // the next window needs the memory
+        }
+        serve(g);
+    });
+    for (const RepairOutcome& other : seen) {
+        CHECK(other.feasible == seen[0].feasible);
+        CHECK(other.cut == seen[0].cut);
+    }
+    for (std::size_t cell : seen[0].cut) CHECK(cell < cells);
+    return seen[0];
+}
+
+TEST_CASE("a group repairs as one thread does, to the bit") {
+    for (std::uint64_t seed = 0; seed < 24; ++seed) {
+        CAPTURE(seed);
+        Shape shape;
+        shape.slots = 6, shape.delays = seed % 2 == 0, shape.gateways = 9, shape.arcs_each = 6;
+        World w = random_world(shape, seed);
+        Random random(seed);
+        const double scarcity = uniform(random, 0.05, 0.3);
+        for (std::size_t k = 0; k < w.capacity.size(); ++k)
+            w.capacity[k] = k % w.sites == 0 ? uniform(random, 5.0, 30.0) : w.capacity[k] * scarcity;
+        if (seed % 4 == 0) w.cost.assign(w.cost.size(), 0.0);
+        const Problem p = w.view();
+        const Values v = seed % 4 < 2 ? Values(p.slots * p.sites, 0.0)  // many paths cost the same
+                                      : uniforms(random, p.slots * p.sites, 0.0, 50.0);
+        const Values start = uniforms(random, p.slots * p.arcs, -2.0, 6.0);
+        const Repair repair(p);
+        Team team(1);
+        for (bool fill : {false, true}) {
+            CAPTURE(fill);
+            Values alone = start, together = start;
+            const RepairOutcome expected =
+                fill ? repair.plan(alone.data(), v.data(), team) : repair.run(alone.data(), v.data(), team);
+            const int members = 3 + static_cast<int>(seed % 3);
+            const RepairOutcome found = repaired_by(members, repair.rows(), together, v, fill);
+            CHECK(found.feasible == expected.feasible);
+            CHECK(found.cut == expected.cut);
+            CHECK(together == alone);
+            if (found.feasible) check_feasible(w, together);
+        }
     }
 }
 

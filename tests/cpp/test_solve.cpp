@@ -236,7 +236,7 @@ TEST_CASE("a bad setting is named") {
     CHECK(message([](Settings& s) { s.time_limit = std::nan(""); }) == "time_limit");
     CHECK(message([](Settings& s) { s.threads = -1; }) == "threads");
     CHECK(message([](Settings& s) { s.device = "abacus"; }) == "device");
-    CHECK(message([](Settings& s) { s.device = "cuda"; }) == "device");
+    CHECK(message([](Settings& s) { s.device = "cuda:9"; }) == "device");
     CHECK(message([](Settings& s) { s.instructions = "mmx"; }) == "instructions");
     CHECK(message([](Settings& s) { s.method = "guess"; }) == "method");
 }

@@ -1,19 +1,18 @@
 """Arrays of other libraries, on the host and on devices.
 
-No test here needs a GPU: three fake libraries have what the package uses of CuPy, PyTorch and JAX.
-Their memory is NumPy's, out of NumPy's reach, and they write down every copy.
+No test here needs a GPU: see `fake_devices`.
 """
 
 from __future__ import annotations
 
-import contextlib
 import pickle
 import re
 import sys
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 
 import numpy as np
 import pytest
+from fake_devices import LARGE, LOG, Cuda, Foreign, cupy_library, jax_library, memory, torch_library
 
 import equiload as el
 
@@ -31,129 +30,15 @@ class HostArray:
         return self.values.__dlpack_device__()
 
 
-class Log:
-    """The copies over the bus: shapes that went down and up, in their order."""
-
-    def __init__(self) -> None:
-        self.down: list[tuple[int, ...]] = []
-        self.up: list[tuple[int, ...]] = []
-
-
-LOG = Log()
-
-
-class DeviceArray:
-    """What the fake libraries' arrays share."""
-
-    def __init__(self, values: object, device: object, index: int) -> None:
-        self._values, self.device, self._index = np.array(values), device, index
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return self._values.shape
-
-    def __dlpack_device__(self) -> tuple[int, int]:
-        return 2, self._index
-
-    def __dlpack__(self, **options: object) -> object:
-        raise BufferError("the memory of a device")
-
-    def __array__(self, *options: object, **more: object) -> np.ndarray:
-        raise TypeError("implicit conversion to a host array")
-
-    def _fetch(self) -> np.ndarray:
-        LOG.down.append(self.shape)
-        return self._values.copy()
-
-
-def cupy_library() -> ModuleType:
-    cupy = ModuleType("cupy")
-    current = [0]
-
-    class ndarray(DeviceArray):
-        __module__ = "cupy"
-        __cuda_array_interface__ = {"version": 3}  # noqa: RUF012
-
-        def __init__(self, values: object, index: int = 0) -> None:
-            super().__init__(values, SimpleNamespace(id=index), index)
-
-        def get(self) -> np.ndarray:
-            assert current[-1] == self._index, "reads another device than the current one"
-            return self._fetch()
-
-    @contextlib.contextmanager
-    def device(index: int):
-        current.append(index)
-        yield
-        current.pop()
-
-    def asarray(array: object) -> ndarray:
-        if isinstance(array, ndarray):
-            return array
-        if isinstance(array, Foreign):
-            return ndarray(array._values, array._index)
-        LOG.up.append(np.asarray(array).shape)
-        return ndarray(array, current[-1])
-
-    cupy.ndarray, cupy.asarray = ndarray, asarray
-    cupy.from_dlpack = lambda array: ndarray(array._values, array._index)
-    stream = lambda: SimpleNamespace(ptr=70 + current[-1])  # noqa: E731
-    cupy.cuda = SimpleNamespace(Device=device, get_current_stream=stream)
-    cupy.make = lambda values, index=0: ndarray(values, index)
-    return cupy
-
-
-def torch_library() -> ModuleType:
-    torch = ModuleType("torch")
-
-    class Tensor(DeviceArray):
-        __module__ = "torch"
-
-        def cpu(self) -> SimpleNamespace:
-            return SimpleNamespace(numpy=self._fetch)
-
-    def tensor(values: np.ndarray, device: str) -> Tensor:
-        LOG.up.append(values.shape)
-        return Tensor(values, device, int(device[-1]))
-
-    streams = {f"cuda:{k}": SimpleNamespace(cuda_stream=70 + k) for k in range(2)}
-    torch.cuda = SimpleNamespace(current_stream=streams.__getitem__)
-    torch.tensor = tensor
-    torch.make = lambda values, index=0: Tensor(values, f"cuda:{index}", index)
-    return torch
-
-
-def jax_library() -> ModuleType:
-    jax = ModuleType("jax")
-
-    class ArrayImpl(DeviceArray):
-        __module__ = "jaxlib._jax"
-
-        def __array__(self, *options: object, **more: object) -> np.ndarray:
-            return self._fetch()
-
-    def device_put(values: np.ndarray, device: str) -> ArrayImpl:
-        LOG.up.append(values.shape)
-        return ArrayImpl(values, device, int(device[-1]))
-
-    jax.device_put = device_put
-    jax.make = lambda values, index=0: ArrayImpl(values, f"cuda:{index}", index)
-    return jax
-
-
-class Foreign(DeviceArray):
-    """A device array of a library that the package does not know; DLPack or CUDA's interface."""
-
-    def __init__(self, values: object, speaks: str) -> None:
-        super().__init__(values, None, 0)
-        if speaks == "cuda":
-            self.__cuda_array_interface__ = {"version": 3}
-
-
-@pytest.fixture(params=["cupy", "torch", "jax"])
+@pytest.fixture(params=["cupy", "torch", "jax", "jax and cupy"])
 def library(request, monkeypatch) -> ModuleType:
-    library = {"cupy": cupy_library, "torch": torch_library, "jax": jax_library}[request.param]()
-    monkeypatch.setitem(sys.modules, request.param, library)
+    name = request.param.partition(" ")[0]
+    library = {"cupy": cupy_library, "torch": torch_library, "jax": jax_library}[name]()
+    monkeypatch.setitem(sys.modules, "cupy", cupy_library() if "cupy" in request.param else None)
+    monkeypatch.setitem(sys.modules, name, library)
+    if name == "jax":
+        monkeypatch.setitem(sys.modules, "jax.dlpack", library.dlpack)
+    library.works = request.param != "jax"  # where the arrays lie
     LOG.__init__()
     return library
 
@@ -164,6 +49,11 @@ def cupy(monkeypatch) -> ModuleType:
     monkeypatch.setitem(sys.modules, "cupy", library)
     LOG.__init__()
     return library
+
+
+@pytest.fixture
+def cuda(monkeypatch) -> Cuda:
+    return Cuda(monkeypatch.setattr)
 
 
 def on_device(library: ModuleType, problem: el.Problem, index: int = 0) -> el.Problem:
@@ -235,12 +125,30 @@ def test_arrays_of_real_libraries_on_the_host(arguments, name):
     assert type(el.solve(problem).allocation) is np.ndarray
 
 
-def test_each_array_comes_down_once_and_goes_up_once(library, problem, solution):
+def tables_of(problem: el.Problem) -> list[np.ndarray]:
+    return [problem.demand, problem.capacity, problem.price, *problem.footprints.values()]
+
+
+def test_a_problem_stays_where_its_arrays_are(library, problem):
     there = on_device(library, problem)
-    assert there == problem  # the same data, on the host
-    tables = [problem.demand, problem.capacity, problem.price, *problem.footprints.values()]
-    assert sorted(LOG.down) == sorted(table.shape for table in tables)
+    sizes = sorted(table.size for table in tables_of(problem))
+    assert LOG.up == [] and LOG.sizes() == ([] if library.works else sizes)
+    assert LOG.scalars == (5 if library.works else 0)
+    assert (there.slots, there.gateways, there.sites) == (24, 6, 12)
+    assert repr(there) == repr(problem)
+    changed = there.replace(equity={"carbon": el.Max(1.0)})
+    assert len(LOG.down) == (0 if library.works else 5)
+    assert there.demand is there.demand is changed.demand  # comes down now, once
+    assert there == problem and there == pickle.loads(pickle.dumps(there))
+    assert LOG.sizes() == sizes and LOG.up == []
+    with pytest.raises(AttributeError, match="immutable"):
+        there.price = problem.price
+
+
+def test_what_was_made_on_the_host_goes_up_once(library, problem, solution):
+    there = on_device(library, problem)
     found = el.solve(there, device="cpu", threads=1)
+    assert LOG.sizes() == sorted(table.size for table in tables_of(problem))
     assert LOG.up == []  # nobody has asked for anything yet
     expected = [(24, 36)]
     assert found.allocation is found.allocation
@@ -255,7 +163,58 @@ def test_each_array_comes_down_once_and_goes_up_once(library, problem, solution)
     assert found.objective == solution.objective and repr(found).startswith("Solution(optimal")
 
 
-def test_the_answer_lives_on_the_device_of_the_inputs(library, problem):
+def large_arrays(found: el.Solution) -> dict[str, object]:
+    prices = {"energy_prices": found.prices.energy, "capacity_prices": found.prices.capacity}
+    rest = {"allocation": found.allocation, "shed": found.shed, "site_load": found.site_load}
+    return {name: array for name, array in (rest | prices).items() if array is not None}
+
+
+def address(array: object) -> int:
+    return array._values.ctypes.data
+
+
+@pytest.mark.parametrize("shed_cost", [None, 1e5])
+@pytest.mark.parametrize("device", ["auto", "cuda", "cuda:1"])
+def test_a_solve_on_the_device_copies_nothing_over_the_bus(
+    library, cuda, problem, device, shed_cost
+):
+    if not library.works:
+        pytest.skip("JAX alone hands out no memory to write to")
+    expected = el.solve(problem.replace(shed_cost=shed_cost), threads=1)
+    there = on_device(library, problem.replace(shed_cost=shed_cost), index=1)
+    LOG.__init__()
+    found = el.solve(there, device=device)
+    (_, record) = cuda.solves
+    assert (record.device, record.stream) == ("cuda:1", 71)
+    arrays = large_arrays(found)
+    assert LOG.up == [(12,), (12,)]  # prices of the regions
+    assert arrays.keys() == record.output.keys()
+    for name, lent in record.output.items():
+        assert lent.device == 1 and address(arrays[name]) == lent.pointer
+        assert type(arrays[name]) is type(library.make(0))
+        assert arrays[name].__dlpack_device__() == (2, 1)
+    assert LOG.down == []
+    host = found.on_host()
+    assert sorted(LOG.down) == sorted(array.shape for array in arrays.values())
+    assert found.on_host() is host and repr(found) == repr(host)
+    for name, array in large_arrays(expected).items():
+        np.testing.assert_array_equal(large_arrays(host)[name], array)
+    assert el.certify(there, found) == el.certify(expected.problem, expected)
+    assert pickle.loads(pickle.dumps(found)).objective == expected.objective
+
+
+def test_small_questions_leave_the_large_arrays_where_they_are(cupy, cuda, problem, solution):
+    there = on_device(cupy, problem)
+    found = el.solve(there)
+    front = el.frontier(there, {"carbon": [10.0]})
+    assert str(found.audit()) == str(solution.audit())
+    assert repr(found).startswith("Solution(optimal")
+    assert front.burden["carbon"].shape == front.cost.shape == (1,)
+    assert found.footprints["carbon"].__dlpack_device__() == (2, 0)
+    assert LOG.down == [] and LOG.up == [(12,), (12,)]
+
+
+def test_the_library_of_the_answer_is_that_of_the_data(library, problem):
     there = on_device(library, problem, index=1)
     found = el.solve(there)
     assert found.site_load.__dlpack_device__() == (2, 1)
@@ -264,24 +223,197 @@ def test_the_answer_lives_on_the_device_of_the_inputs(library, problem):
 
 
 @pytest.mark.parametrize(
-    ("device", "index", "runs_on", "shared"),
+    ("device", "index", "runs_on", "there"),
     [
-        ("auto", 0, "auto", True),  # a device chosen by itself is the first
-        ("auto", 1, "auto", False),
+        ("auto", 0, "cuda:0", True),
+        ("auto", 1, "cuda:1", True),
         ("cpu", 1, "cpu", False),
         ("cuda", 1, "cuda:1", True),
         ("cuda:1", 1, "cuda:1", True),
         ("cuda:0", 1, "cuda:0", False),
     ],
 )
-def test_a_solve_follows_the_stream_of_the_library(
-    library, problem, device, index, runs_on, shared
-):
-    settings = el._core.Settings(device=device)
-    el.solver._follow(settings, on_device(library, problem, index))
-    tells = library.__name__ != "jax"
-    assert settings.device == runs_on
-    assert settings.stream == (70 + index if shared and tells else 0)
+def test_a_solve_follows_the_arrays(library, cuda, problem, device, index, runs_on, there):
+    el.solve(on_device(library, problem, index), device=device)
+    (record,) = cuda.solves
+    if not library.works:
+        runs_on, there = {"auto": "auto"}.get(device, runs_on), False
+    assert record.device == runs_on
+    assert record.stream == (70 + index if there else 0)
+    assert (record.output is not None) == there
+
+
+def test_a_solve_that_cannot_follow_stays_on_the_host(library, problem, solution):
+    found = el.solve(on_device(library, problem), method="barrier")  # a build without CUDA
+    assert found.objective == pytest.approx(solution.objective, rel=1e-6)
+
+
+def test_a_method_of_the_host_stays_there(cupy, cuda, problem):
+    el.solve(on_device(cupy, problem), method="barrier")
+    assert cuda.solves[0].device == "auto" and cuda.solves[0].output is None
+
+
+def test_a_device_that_the_core_does_not_find_is_named(library, cuda, problem):
+    there = on_device(library, problem, index=7)
+    with pytest.raises(el.InputError, match="device: there is no cuda:7 among 2 CUDA devices"):
+        el.solve(there, device="cuda")
+
+
+def test_scenarios_are_solved_where_they_lie(library, cuda, fleet):
+    problems = [fleet(seed=0), fleet(seed=0).replace(price=fleet(seed=1).price)]
+    found = el.solve_batch([on_device(library, problem) for problem in problems])
+    assert [record.output is not None for record in cuda.solves] == [library.works] * 2
+    for problem, answer in zip(problems, found, strict=True):
+        assert type(answer.allocation) is type(library.make(0))
+        expected = el.solve(problem, threads=1)
+        np.testing.assert_array_equal(answer.allocation._values, expected.allocation)
+
+
+def test_scenarios_in_several_places_are_solved_on_the_host(cupy, cuda, problem):
+    mixed = [problem, on_device(cupy, problem, 0), on_device(cupy, problem, 1)]
+    found = el.solve_batch(mixed)
+    assert [record.output for record in cuda.solves] == [None] * 3
+    assert type(found[0].allocation) is np.ndarray
+    assert [s.allocation.__dlpack_device__() for s in found[1:]] == [(2, 0), (2, 1)]
+
+
+def test_where_there_is_no_answer_there_are_zeros(library, cuda, arguments):
+    crowded = library.make(arguments["demand"] * 10)
+    found = el.solve(el.Problem(**arguments | {"demand": crowded}))
+    assert found.status == "infeasible"
+    assert all(not array._values.any() for array in large_arrays(found).values())
+    assert found.infeasibility.prices._values.any()
+
+
+def test_a_problem_does_not_change_with_its_arrays(cupy, arguments):
+    demand = cupy.make(arguments["demand"])
+    problem = el.Problem(**arguments | {"demand": demand})
+    demand._values[:] = np.nan
+    assert LOG.down == [] and (problem.demand == 2.0).all()
+
+
+@pytest.mark.parametrize("speaks", ["jax", "cuda"])
+def test_what_cannot_change_is_not_copied_at_all(cupy, monkeypatch, arguments, speaks):
+    make = jax_library().make if speaks == "jax" else lambda v: Foreign(v, "cuda", read_only=True)
+    demand = make(arguments["demand"])
+    problem = el.Problem(**arguments | {"demand": demand})
+    assert address(problem._table("demand").there(problem._worker)) == address(demand)
+
+
+def test_a_row_for_every_slot_stays_a_row(cupy, cuda, arguments):
+    rows = {name: cupy.make(np.full(3, value)) for name, value in (("capacity", 5), ("price", 40))}
+    carbon = {"carbon": cupy.make(np.full(3, 0.4))}
+    problem = el.Problem(**arguments | rows | {"footprints": carbon}, quadratic=0.1)
+    expected = el.Problem(**arguments, quadratic=0.1)
+    made = cuda.arguments(problem._core(problem._worker))
+    for name in ("capacity", "price", "quadratic"):
+        assert made[name].shape == [1, 3]
+    assert LOG.down == [] and sorted(LOG.up) == [(1, 3), (4, 2)]  # quadratic and demand
+    assert problem == expected
+    assert el.solve(problem).objective == el.solve(expected, threads=1).objective
+
+
+@pytest.mark.parametrize("rows", [(), ("price",), ("price", "carbon", "idle_power")])
+def test_idle_power_is_added_up_on_the_device(library, arguments, rows):
+    rng = np.random.default_rng(0)
+    tables = {name: rng.uniform(0, 9, (4, 3)) for name in ("price", "carbon", "idle_power")}
+    tables |= {name: tables[name][0] for name in rows}
+    there = {name: library.make(values) for name, values in tables.items()}
+    LOG.__init__()
+    problems = []
+    for given in (there, tables):
+        footprints = {"footprints": {"carbon": given.pop("carbon")}}
+        problems.append(el.Problem(**arguments | given | footprints))
+    assert not library.works or LOG.down == [(3,), (3,)]
+    found, expected = problems
+    assert found.idle_cost == pytest.approx(expected.idle_cost, rel=1e-14)
+    np.testing.assert_allclose(found.carried["carbon"], expected.carried["carbon"], rtol=1e-14)
+    assert found == expected
+
+
+NAN = [[2.0, 2.0], [2.0, np.nan], [2.0, 2.0], [2.0, 2.0]]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("demand", NAN),
+        ("demand", np.full((4, 2), -1.0)),
+        ("demand", np.ones(4)),
+        ("demand", np.zeros((0, 2))),
+        ("capacity", [5.0, -5.0, 5.0]),
+        ("capacity", np.array(np.nan)),
+        ("capacity", np.ones((3, 3))),
+        ("price", [[1.0, 2.0, np.inf]] * 4),
+        ("price", np.array(3.0)),
+        ("price", [1.0, np.nan, 2.0]),
+        ("price", np.ones((4, 3)) * 1j),
+        ("quadratic", np.full((4, 3), -1.0)),
+        ("idle_power", [0.0, np.inf, 0.0]),
+        ("carbon", [[1.0, 1.0, 1.0]] * 3 + [[1.0, -1.0, 1.0]]),
+        ("carbon", np.ones(2)),
+    ],
+)
+def test_mistakes_on_a_device_are_named_as_on_the_host(library, arguments, field, value):
+    texts = []
+    for make in (np.array, library.make):
+        with pytest.raises(el.InputError) as caught:
+            el.Problem(**spoil(arguments, field, make(value)))
+        texts.append(str(caught.value))
+    assert texts[0] == texts[1]
+
+
+def test_work_that_cannot_leave_is_named_on_a_device(library, arguments):
+    arguments["network"] = el.Network.from_arcs([1, 1], [0, 1], gateways=2, sites=3)
+    arguments["demand"] = np.array([[0.0, 2.0]] * 3 + [[3.0, 2.0]])
+    message = r"demand\[slot 3, gateway 0\] is 3; the gateway has no arc"
+    for make in (np.array, library.make):
+        with pytest.raises(el.InputError, match=message):
+            el.Problem(**arguments | {"demand": make(arguments["demand"])})
+    arguments["demand"][3, 0] = 0.0
+    LOG.__init__()
+    el.Problem(**arguments | {"demand": library.make(arguments["demand"])})
+    assert not library.works or LOG.down == []
+
+
+def lent(array: np.ndarray, device: int = 0) -> el._core.DeviceArray:
+    return el._core.DeviceArray(array.ctypes.data, array.shape, device, array)
+
+
+def test_the_core_takes_tables_from_one_place(arguments):
+    network = el.Network.complete(2, 3)
+    arcs = {name: getattr(network, name) for name in ("gateway", "site", "delay", "energy", "cost")}
+    rest = arcs | {"quadratic": None, "footprints": []}
+    tables = {name: np.atleast_2d(arguments[name]) for name in ("demand", "capacity", "price")}
+    there = {name: lent(table) for name, table in tables.items()}
+    problem = el._core.Problem(**there, **rest)
+    np.testing.assert_array_equal(memory(there["price"]), tables["price"])
+    for name, table in tables.items():
+        for other in (table, lent(table, 1)):
+            with pytest.raises(ValueError, match="all tables of a problem lie on one device"):
+                el._core.Problem(**there | {name: other}, **rest)
+    with pytest.raises(ValueError, match="price has the wrong shape"):
+        el._core.Problem(**there | {"price": lent(np.ones((3, 3)))}, **rest)
+    with pytest.raises(ValueError, match="the number of a CUDA device"):
+        lent(tables["price"], -1)
+    settings = el._core.Settings()
+    room = {name: np.zeros((4, 3)) for name in LARGE[2:]} | {"allocation": np.zeros((4, 6))}
+    output = el._core.DeviceOutput(**{name: lent(array) for name, array in room.items()})
+    with pytest.raises(ValueError, match="a problem on a device needs an output there"):
+        el._core.solve(problem, settings)
+    with pytest.raises(ValueError, match="no other takes one"):
+        el._core.solve(el._core.Problem(**tables, **rest), settings, output=output)
+    for name, array, message in (
+        ("allocation", lent(np.zeros((4, 5))), "allocation has the wrong shape"),
+        ("site_load", lent(np.zeros((4, 3)), 1), "site_load is not on the problem's device"),
+        ("shed", lent(np.zeros((4, 2))), "shed goes with a problem that may shed"),
+    ):
+        given = {key: lent(table) for key, table in room.items()} | {name: array}
+        with pytest.raises(ValueError, match=message):
+            el._core.solve(problem, settings, output=el._core.DeviceOutput(**given))
+        with pytest.raises(ValueError, match=message):
+            output = el._core.DeviceOutput(**given)
+            el._core.solve_batch([problem], settings, [None], outputs=[output])
 
 
 def test_one_array_on_a_device_is_enough(library, problem):
@@ -347,9 +479,10 @@ def test_a_proof_goes_up_as_well(library, arguments):
 @pytest.mark.parametrize("speaks", ["dlpack", "cuda"])
 def test_other_libraries_go_through_cupy(cupy, arguments, speaks):
     price = Foreign(arguments["price"], speaks)
-    found = el.solve(el.Problem(**arguments | {"price": price}))
-    assert LOG.down == [(4, 3)]
-    assert type(found.site_load) is cupy.ndarray
+    problem = el.Problem(**arguments | {"price": price})
+    price._values[:] = np.nan
+    assert LOG.down == [] and (problem.price == arguments["price"]).all()
+    assert type(el.solve(problem).site_load) is cupy.ndarray
 
 
 def test_an_array_with_cudas_interface_alone(cupy, arguments):
@@ -357,9 +490,9 @@ def test_an_array_with_cudas_interface_alone(cupy, arguments):
         __cuda_array_interface__ = {"version": 3}  # noqa: RUF012
 
     def asarray(array: object) -> object:
-        return cupy.make(arguments["price"], 1) if isinstance(array, Bare) else cupy.make(array, 1)
+        return cupy.make(arguments["price"], 1) if isinstance(array, Bare) else known(array)
 
-    cupy.asarray = asarray
+    known, cupy.asarray = cupy.asarray, asarray
     found = el.solve(el.Problem(**arguments | {"price": Bare()}))
     assert found.site_load.__dlpack_device__() == (2, 1)
 
@@ -450,8 +583,9 @@ def test_a_library_without_any_protocol_is_named(arguments):
 
 
 @pytest.mark.cuda
+@pytest.mark.parametrize("device", ["cpu", "auto"])
 @pytest.mark.parametrize("name", ["cupy", "torch", "jax"])
-def test_real_devices(problem, solution, name):
+def test_real_devices(problem, solution, name, device):
     library = pytest.importorskip(name, reason=f"{name} is not installed")
     if not (el.build_info()["cuda"] or {}).get("devices"):
         pytest.skip("build_info() lists no CUDA device")
@@ -461,7 +595,7 @@ def test_real_devices(problem, solution, name):
         "jax": lambda values: library.device_put(values, library.devices("cuda")[0]),
     }[name]
     arguments = {key: make(getattr(problem, key)) for key in ("demand", "price")}
-    found = el.solve(problem.replace(**arguments), device="cpu")
+    found = el.solve(problem.replace(**arguments), device=device)
     assert type(found.allocation) is type(make(problem.price))
     assert int(found.allocation.__dlpack_device__()[0]) == 2
     assert found.objective == pytest.approx(solution.objective, rel=1e-5)

@@ -11,11 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import equiload as el
+
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.gpu import __main__ as driver  # noqa: E402
-from benchmarks.gpu import measure, plan, table  # noqa: E402
+from benchmarks.gpu import measure, passes, plan, table  # noqa: E402
 
 
 def bench(*arguments: str, **more: str) -> subprocess.CompletedProcess:
@@ -120,6 +122,13 @@ def test_iterations_are_told_from_checks():
     assert found["gb_per_second"] == pytest.approx(12.0)
     assert found["share_of_copy"] == pytest.approx(0.5)
     assert found["iterations_per_second"] == pytest.approx(480 / (0.96 + 0.25))
+    ended = [*trace, (512, 1.5, 1e-3)]
+    assert measure.spent(ended, found) == {
+        "answer_seconds": pytest.approx(1.5 - (1.024 + 0.25)),
+        "iterations_seconds": pytest.approx(1.024),
+        "checks_seconds": pytest.approx(0.3),
+    }
+    assert measure.spent(ended[-1:], {}) == {}
     short = measure.rates(trace[:3], arcs=1, precision="mixed", copy=None)
     assert short == {"iterations_per_second": pytest.approx(32 / (0.064 + 0.1))}
     assert measure.rates(trace[:1], 1, "double", None) == {}
@@ -138,6 +147,21 @@ def test_the_table():
     assert row.split() == [*cells.split(), "first-order"]
     assert other.split() == ["week", *"-" * 13]
     assert len(head) == len(row)
+
+
+def test_the_launches_of_a_world(tmp_path):
+    problem = el.data.world(5, 4, 6, arcs_per_gateway=3)
+    passes.write(problem, tmp_path / "world")
+    numbers = 6 * (4 + 5 * 4) + 2 * 12 + 2  # tables; energies and costs; weights
+    assert (tmp_path / "world").stat().st_size == 8 * (5 + numbers) + 4 * (2 * 12 + 2 * 5)
+    printed = "plain ArcPass 8 4.0\nall ArcPass 8 4.0\nall SumItems 16 1.0\n"
+    arc_pass, other, sums = passes.read(printed, problem, "mixed", 1e-3)
+    assert arc_pass["ms"] == 0.5 and sums["ms"] == 0.0625
+    assert arc_pass["gb"] == pytest.approx(1e-9 * 6 * (16 * 12 + 32 * 4 + 8 * 5))
+    assert arc_pass["share_of_copy"] == pytest.approx(arc_pass["gb"] / 0.5e-3 / 1e-3)
+    assert "gb" not in other and "gb" not in sums
+    assert passes.moved("SitePass", problem, "double") == 6 * 5 * (56 + 2 * 8)
+    assert passes.moved("BurdenPass", problem, "double") == 6 * (12 * 8 + 5 * (48 + 2 * 8))
 
 
 def test_the_plan_is_printed_and_most_worth_comes_first():
@@ -198,21 +222,26 @@ def test_the_architecture_is_the_gpus(monkeypatch):
 
 
 def test_the_same_code_measures_on_the_cpu(tmp_path):
-    names = "copy,cpp-tests,week,week-cpu,memcheck"
+    names = "copy,cpp-tests,week,week-cpu,memcheck,arc-pass,batch,resident"
     arguments = ["--device", "cpu", "--tiny", "--installed", "--stages", names]
     found = bench(*arguments, "--budget", "120", "--out", str(tmp_path))
     assert found.returncode == 0, found.stdout + found.stderr
     results = json.loads((tmp_path / "results.json").read_text())
     outcomes = {stage["name"]: stage["outcome"] for stage in results["stages"]}
-    assert outcomes == dict.fromkeys(("copy", "week", "week-cpu"), "done") | dict.fromkeys(
-        ("cpp-tests", "memcheck"), "skipped"
-    )
+    done = dict.fromkeys(("copy", "week", "week-cpu", "batch", "resident"), "done")
+    assert outcomes == done | dict.fromkeys(("cpp-tests", "memcheck", "arc-pass"), "skipped")
     assert results["copy_gb_s"] > 0 and len(results["worlds"]) == 2
     for world in results["worlds"]:
         assert world["status"] == "optimal" and world["gap"] <= 1e-6
         assert 0 < world["seconds_to_1e-4"] <= world["seconds_to_1e-6"] <= world["seconds"]
         assert world["iterations_per_second"] > 0 and world["arcs"] == 24 * 60
     assert results["worlds"][1]["threads"] == 2
+    assert [row["optimal"] for row in results["batch"]] == [8] * 4
+    assert all(row["gap"] <= 1e-4 and row["seconds"] > 0 for row in results["batch"])
+    (call,) = results["resident"]
+    assert call["kind"] == "numpy" and call["gap"] <= 1e-4
+    assert 0 < call["problem_seconds"] < call["seconds"]
+    assert 0 < call["host_gb_before"] <= call["host_gb"]
     assert "iterations/s" in found.stdout and "the device copies" in found.stdout
     assert "benchmarks.gpu.measure" in (tmp_path / "log.txt").read_text()
 

@@ -216,3 +216,22 @@ def test_a_spent_budget_is_left_to_the_first_order_method(arguments):
     assert not solution.site_load[:, 0].any()
     with pytest.raises(ValueError, match="no spent budgets"):
         el.solve(problem, method="barrier")
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_prices_that_swing_while_most_cells_stand_at_a_bound(device, seed):
+    # Without a fresh start and more equity steps the first-order method stays at a gap of 3%.
+    rng = np.random.default_rng(seed)
+    problem = el.Problem(
+        demand=rng.uniform(10, 43, (6, 4)).round(),
+        capacity=rng.uniform(20, 30, 6).round(),
+        price=np.zeros(6),
+        footprints={"carbon": rng.uniform(1, 2, (6, 6)).round(1)},
+        regions={"carbon": [1, 0, 2, 0, 0, 0]},
+        history={"carbon": [28.0, 21.0, 24.0]},
+        sensitivity={"carbon": [4.0, 1.0, 5.0]},
+        equity={"carbon": el.Max(1500.0)},
+        shed_cost=5.5,
+    )
+    settings = {"method": "first-order", "device": device, "max_iterations": 20_000}
+    assert_certified(problem, el.solve(problem, **settings), optimum(problem))

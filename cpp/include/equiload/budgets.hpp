@@ -1,7 +1,9 @@
 // Hard budgets on the primal side: an allocation that exceeds one by a little is blended with one that has
-// room. Both serve all demand and keep every capacity, hence so does the blend.
+// room. Both serve all demand and keep every capacity, hence so does the blend. Where the allocations lie is
+// the caller's business.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -26,21 +28,20 @@ class Budgets {
     double excess(const Totals& totals, const Totals& prices) const;
     bool exceeded(const Totals& totals) const;
 
-    // Moves x just far enough towards the allocation with room. False when there is none with room enough.
-    bool blend(std::vector<double>& x, const Totals& totals) const;
+    // The share of the allocation with room that a blend needs to exceed no budget; nothing where there is
+    // none with room enough.
+    std::optional<double> share(const Totals& totals) const;
 
-    // Keeps x, which exceeds no budget, as the allocation with room if it buys more of it, at prices lambda,
-    // for what it costs above the bound.
-    void offer(const std::vector<double>& x, const Totals& totals, double objective, double lower_bound,
-               const Totals& prices);
+    // Is an allocation that exceeds no budget to be the one with room from now on? If it buys more of it, at
+    // prices lambda, for what it costs above the bound.
+    bool offer(const Totals& totals, double objective, double lower_bound, const Totals& prices);
 
  private:
     double room(const Totals& totals, const Totals& prices) const;
 
     const Problem& problem_;
     std::vector<std::size_t> budgeted_;  // footprints with budgets
-    std::vector<double> x_;
-    Totals totals_;
+    Totals totals_;                      // of the allocation with room, and what it costs
     double objective_ = 0;
 };
 

@@ -8,6 +8,7 @@
 #include <memory>
 #include <span>
 
+#include "algorithm/equity_steps.hpp"
 #include "problem.hpp"
 
 namespace equiload {
@@ -16,16 +17,16 @@ inline constexpr double budget_tolerance = 1e-9;  // relative excess over a budg
 
 class EquityFunction {
  public:
+    explicit EquityFunction(const EquityRule& rule) : rule_(rule) {}
     virtual ~EquityFunction() = default;
+    EquityFunction(const EquityFunction&) = delete;
+    EquityFunction& operator=(const EquityFunction&) = delete;
 
     // mu phi(z); infinite where z is not allowed.
     virtual double value(std::span<const double> z) const = 0;
 
     // What the bound loses at a point of the dual set; 0 for everything positively homogeneous.
     virtual double conjugate(std::span<const double>) const { return 0; }
-
-    // How much of its room a hard limit keeps in reserve when it is aimed at, relative.
-    virtual void keep_reserve(double) {}
 
     // The nearest point of the dual set.
     virtual void project(std::span<double> pi) const;
@@ -35,11 +36,18 @@ class EquityFunction {
 
     // pi <- argmax over the dual set of  <z, pi> - conjugate(pi) - sum_g curvature_g (pi_g - centre_g)^2 / 2,
     // curvature > 0.
-    virtual void maximise(std::span<const double> z, std::span<const double> curvature,
-                          std::span<const double> centre, std::span<double> pi) const = 0;
+    void maximise(std::span<const double> z, std::span<const double> curvature,
+                  std::span<const double> centre, std::span<double> pi) const;
+
+ protected:
+    EquityRule rule_;
 };
 
-// Throws std::invalid_argument for a kind without equity; sensitivities are the caller's business.
+// What an equity function needs to know of a footprint, whose arrays it points to.
+EquityRule equity_rule(const Footprint& footprint);
+
+// Reads the footprint's arrays for as long as it lives. Throws std::invalid_argument for a kind without
+// equity; sensitivities are the caller's business.
 std::unique_ptr<EquityFunction> make_equity(const Footprint& footprint);
 
 }  // namespace equiload

@@ -4,11 +4,7 @@
 // of which a V holds `lanes`. Storage may be float; arithmetic is double.
 #pragma once
 
-#if defined(__CUDACC__)
-#define EQUILOAD_HD __host__ __device__ __forceinline__
-#else
-#define EQUILOAD_HD inline __attribute__((always_inline))
-#endif
+#include "portable.hpp"
 
 namespace equiload {
 

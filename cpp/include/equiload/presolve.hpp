@@ -3,6 +3,7 @@
 // shedding becomes an arc.
 #pragma once
 
+#include <span>
 #include <vector>
 
 #include "problem.hpp"
@@ -11,18 +12,32 @@
 
 namespace equiload {
 
+// How columns of the caller's arrays and of the reduced problem's belong together.
+struct Columns {
+    std::vector<Index> pool_start, pooled;  // [reduced gateway] the gateways that are pooled in it
+    std::vector<Index> site_start, site;    // [reduced site] its site; none for the shed site
+    std::vector<Index> reduced_site;        // [site] or -1
+    std::vector<Index> pool;                // [gateway]
+    std::vector<Index> arc;                 // [arc] its arc in the reduced problem
+    std::vector<Index> shed;                // [gateway] the arc of its shed work, where work may be shed
+};
+
 class Presolved {
  public:
+    // Of a problem whose fields lie on a device, only the network is reduced.
     explicit Presolved(const Problem& original);
     Presolved(const Presolved&) = delete;
     Presolved& operator=(const Presolved&) = delete;
 
     const Problem& problem() const { return problem_; }
     double constant() const { return constant_; }  // cost that pooling took out of the problem
+    // The same from the work of each of the caller's gateways over the horizon.
+    double constant(const std::vector<double>& work) const;
+    Columns columns() const;
 
     // The caller's allocation (T, A) and shed work (T, J) from the reduced one.
-    void expand(const std::vector<double>& reduced, std::vector<double>& allocation,
-                std::vector<double>& shed, Team& team) const;
+    void expand(std::span<const double> reduced, std::vector<double>& allocation, std::vector<double>& shed,
+                Team& team) const;
     // The reduced problem's allocation from the caller's.
     std::vector<double> restrict(const double* allocation, const double* shed, Team& team) const;
 
@@ -40,7 +55,9 @@ class Presolved {
     void choose_sites();
     void pool_gateways();
     void build_network();
+    void build_regions();
     void build_fields();
+    bool keeps_all_sites() const;
 
     const Problem& original_;
     Problem problem_;

@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "portable.hpp"
+
 namespace equiload {
 
 using Index = std::int32_t;
@@ -18,7 +20,7 @@ struct Field {
     std::size_t stride = 0;
 
     explicit operator bool() const { return values != nullptr; }
-    const double* row(std::size_t slot) const { return values + slot * stride; }
+    EQUILOAD_HD const double* row(std::size_t slot) const { return values + slot * stride; }
 };
 
 enum class EquityKind { none, max, sum, norm, topmean, budget };
@@ -51,6 +53,10 @@ struct Problem {
     double shed_cost = std::numeric_limits<double>::infinity();  // USD per unit of dropped work
 
     double fixed_cost = 0;  // USD, whatever is decided
+
+    // The CUDA device whose memory holds demand, capacity, price, quadratic and the footprints' values;
+    // -1: the host. All else is the host's in any case.
+    int device = -1;
 
     bool may_shed() const { return shed_cost < std::numeric_limits<double>::infinity(); }
     double quadratic_at(std::size_t slot, std::size_t site) const {

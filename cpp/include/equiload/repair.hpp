@@ -4,10 +4,13 @@
 #include <cstdint>
 #include <vector>
 
+#include "algorithm/rows.hpp"
 #include "problem.hpp"
 #include "team.hpp"
 
 namespace equiload {
+
+struct RepairScratch;
 
 struct RepairOutcome {
     bool feasible = true;  // every load <= capacity (1 + 1e-9)
@@ -35,14 +38,17 @@ class Repair {
     // up what is missing or too much, the whole row what is more than that.
     void serve(double* allocation, Team& team) const;
 
- private:
-    class Window;
+    // The problem as the steps read it.
+    const RowModel& rows() const { return model_; }
 
+ private:
     RepairOutcome over_windows(double* allocation, const double* v, Team& team, bool fill) const;
+    RepairOutcome repair(double* allocation, const double* v, const RepairScratch& scratch, int first,
+                         bool fill) const;
 
     const Problem& problem_;
     Grouping by_gateway_, by_site_;
-    std::size_t horizon_;  // slots of a window: one, or all when arcs are delayed
+    RowModel model_;
 };
 
 }  // namespace equiload

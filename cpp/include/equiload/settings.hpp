@@ -16,7 +16,9 @@ struct Settings {
     std::string method = "auto";                                  // auto | first-order | barrier
     std::string precision = "double";   // double | mixed: what there is of every arc in single precision
     std::string instructions = "auto";  // auto | baseline | avx2 | avx512 (CPU back end)
-    std::uintptr_t stream = 0;          // cudaStream_t that device work is ordered with; 0: one of its own
+    // cudaStream_t that device work is ordered with; 0: one of its own, or for a problem on a device the
+    // default stream
+    std::uintptr_t stream = 0;
 
     // The device's ordinal; -1 where `device` is no CUDA device.
     int cuda_ordinal() const;

@@ -3,21 +3,20 @@
 #include "budget.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
 
 namespace equiload {
 
 double BudgetEquity::value(std::span<const double> z) const {
     for (std::size_t g = 0; g < z.size(); ++g)
-        if (z[g] > limit_[g] * (1 + budget_tolerance)) return std::numeric_limits<double>::infinity();
+        if (z[g] > limit(g) * (1 + budget_tolerance)) return std::numeric_limits<double>::infinity();
     return 0;
 }
 
 double BudgetEquity::conjugate(std::span<const double> pi) const {
     double sum = 0;
     for (std::size_t g = 0; g < pi.size(); ++g)
-        if (pi[g] > 0) sum += pi[g] * limit_[g];
+        if (pi[g] > 0) sum += pi[g] * limit(g);
     return sum;
 }
 
@@ -26,14 +25,5 @@ void BudgetEquity::project(std::span<double> pi) const {
 }
 
 void BudgetEquity::start(std::span<double> pi) const { std::fill(pi.begin(), pi.end(), 0.0); }
-
-void BudgetEquity::maximise(std::span<const double> z, std::span<const double> curvature,
-                            std::span<const double> centre, std::span<double> pi) const {
-    for (std::size_t g = 0; g < z.size(); ++g) {
-        const double aim =
-            std::isinf(limit_[g]) ? limit_[g] : limit_[g] - reserve_ * std::max(0.0, limit_[g] - history_[g]);
-        pi[g] = std::max(0.0, centre[g] + (z[g] - aim) / curvature[g]);
-    }
-}
 
 }  // namespace equiload

@@ -99,7 +99,7 @@ class Run:
             If the solution is of a problem of another size.
         """
         against = solve(self.problem) if against is None else against
-        if against.on_host().allocation.shape != self.allocation.shape:
+        if against._as_made().allocation.shape != self.allocation.shape:
             raise InputError("against is the solution of another problem")
         return (self.objective - against.lower_bound) / max(1.0, abs(against.lower_bound))
 

@@ -15,8 +15,14 @@ struct Evaluation {
     std::vector<std::vector<double>> totals;  // (G_r,)
 };
 
+// Prices of burdens at each site, [footprint][site], from those of the regions; 0 where there are none.
+std::vector<double> site_prices(const Problem& problem, const std::vector<std::vector<double>>& equity);
+
 // Costs of an allocation (T, A) with `shed` (T, J) dropped (null: none).
 Evaluation evaluate(const Problem& problem, const double* allocation, const double* shed, Team& team);
+
+// Burdens of the regions, history included, from those of the sites.
+std::vector<double> region_totals(const Footprint& footprint, const double* burden);
 
 // What an allocation costs by its loads alone, when they are known (saves one pass over the arcs' ends).
 double equity_cost(const Problem& problem, const std::vector<std::vector<double>>& totals,
@@ -28,6 +34,9 @@ void complete_prices(const Problem& problem, Prices& prices, Team& team);
 
 // problem.md's bound at completed prices.
 double lower_bound(const Problem& problem, const Prices& prices, Team& team);
+
+// What the bound has beside the sum over the slots: fixed costs, history and limits at the prices of equity.
+double bound_apart(const Problem& problem, const std::vector<std::vector<double>>& equity);
 
 // At prices u of capacity: the energy that the slot's work needs at least, and the energy that the priced
 // cells have.

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "../equity.hpp"
+#include "equity_steps.hpp"
 
 namespace equiload {
 
@@ -18,13 +19,16 @@ class EquityProx {
  public:
     explicit EquityProx(const Problem& problem);
 
-    bool empty() const { return terms_.empty(); }
+    bool empty() const { return owners_.empty(); }
     bool bounded() const;  // is every dual set?
-    std::size_t footprints() const { return terms_.size(); }
-    std::size_t sites() const { return sites_; }
+    std::size_t footprints() const { return owners_.size(); }
+    std::size_t sites() const { return static_cast<std::size_t>(state_.sites); }
 
     // Index in Problem::footprints of the r-th footprint with a price.
-    std::size_t footprint(std::size_t r) const { return terms_[r].footprint; }
+    std::size_t footprint(std::size_t r) const { return owners_[r].footprint; }
+
+    // All that a step reads and writes, for a copy elsewhere.
+    const EquityState& state() const { return state_; }
 
     // lambda at each site, [footprint][site].
     const std::vector<double>& site_prices() const { return site_prices_; }
@@ -43,23 +47,21 @@ class EquityProx {
     double step(std::span<const double> totals);
 
  private:
-    struct Term {
+    // What a term of the state points to, but for the arrays of the problem. Owners may move: what their
+    // vectors hold stays where it is.
+    struct Owner {
         std::size_t footprint;
-        const Footprint* data;
         std::unique_ptr<EquityFunction> function;
-        std::vector<double> pi, centre, before, z, curvature;
-        std::vector<double> moved, damping;  // last step, and by how much the next is shortened
+        Grouping sites;  // by region
+        std::vector<double> working;
     };
 
-    double sweep(std::span<const double> totals);
-    static void damp(Term& term);
-    std::span<const double> curvature(std::span<const double> totals, std::size_t r, std::size_t s) const;
-    void spread(const Term& term, std::size_t r);
+    void add_term(std::size_t f, const Footprint& footprint);
 
-    std::size_t sites_ = 0;
-    std::vector<Term> terms_;
-    std::vector<double> site_prices_, start_prices_;
-    double reserve_ = 0;
+    std::vector<Owner> owners_;
+    std::vector<EquityTerm> terms_;
+    std::vector<double> site_prices_, start_prices_, burden_;
+    EquityState state_;
 };
 
 }  // namespace equiload

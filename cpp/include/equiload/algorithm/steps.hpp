@@ -99,14 +99,21 @@ inline constexpr double unreachable_price = 0x1p332;
 
 inline constexpr double large_capacity = 1e300;  // stands for infinity: inf - inf must not arise in a lane
 
-// Where a V works: a block, and its first lane there.
+// Where a V works: a block, and its first lane there. Where several horizons follow each other, `first` is
+// the block with which its own begins.
 struct Place {
-    int block, lane;
+    int block, lane, first;
 
-    EQUILOAD_HD Place(int in_block, int from_lane = 0) : block(in_block), lane(from_lane) {}
+    EQUILOAD_HD Place(int in_block, int from_lane = 0, int first_block = 0)
+        : block(in_block), lane(from_lane), first(first_block) {}
     template <class V>
     EQUILOAD_HD int slot() const {
-        return block * V::width + lane;
+        return (block - first) * V::width + lane;
+    }
+    // Slots later or earlier in the same horizon.
+    template <class V>
+    EQUILOAD_HD Place of_slot(int slot) const {
+        return Place(first + slot / V::width, slot % V::width, first);
     }
 };
 
@@ -130,7 +137,7 @@ EQUILOAD_HD V load_later(const Stored* values, int count, Place at, int item, in
     double lane[V::lanes];
     for (int w = 0; w < V::lanes; ++w) {
         const int slot = at.slot<V>() + w + delay;
-        const Place there(slot / V::width, slot % V::width);
+        const Place there = at.of_slot<V>(slot);
         lane[w] = slot < slots ? static_cast<double>(values[offset<V>(there, count, item)]) : beyond;
     }
     return V::load(lane);
@@ -142,7 +149,7 @@ EQUILOAD_HD V load_earlier(const Stored* values, int count, Place at, int item, 
     double lane[V::lanes];
     for (int w = 0; w < V::lanes; ++w) {
         const int slot = at.slot<V>() + w - delay;
-        const Place there(slot / V::width, slot % V::width);
+        const Place there = at.of_slot<V>(slot);
         lane[w] = slot >= 0 ? static_cast<double>(values[offset<V>(there, count, item)]) : 0.0;
     }
     return V::load(lane);
