@@ -6,7 +6,6 @@
 #include <array>
 #include <functional>
 #include <limits>
-#include <map>
 #include <optional>
 #include <span>
 #include <utility>
@@ -406,7 +405,7 @@ class GridBackend final : public DeviceBackend {
         each_array([&]<class Array>(Array& array, std::size_t size) {
             array = machine_.template make<std::remove_reference_t<decltype(*array.data())>>(size);
         });
-        port_.open();
+        port_.open(std::max(arcs(), cells()));
         shares_ = machine_.template make_staging<double>(scenarios_.size());
         for (Reported* numbers : {&bounds_, &costs_, &failed_, &burdens_})
             numbers->here = machine_.template make_staging<double>(numbers->there.size());

@@ -15,7 +15,11 @@ class GridPort {
  public:
     GridPort(M& machine, Team& team) : machine_(machine), team_(team) {}
 
-    void open() { staging_ = machine_.template make_staging<double>(piece); }
+    // For arrays of so many numbers as a rule: locking more memory than these need takes milliseconds.
+    void open(std::size_t numbers) {
+        piece_ = std::clamp<std::size_t>(numbers, 1, most);
+        staging_ = machine_.template make_staging<double>(piece_);
+    }
 
     void upload(const double* from, std::size_t numbers, double* to) {
         upload_pieces(numbers, to, [&](std::size_t first, std::size_t size, double* into) {
@@ -30,8 +34,8 @@ class GridPort {
         });
     }
     void download(const double* from, std::size_t numbers, double* to) {
-        for (std::size_t first = 0; first < numbers; first += piece) {
-            const std::size_t size = std::min(piece, numbers - first);
+        for (std::size_t first = 0; first < numbers; first += piece_) {
+            const std::size_t size = std::min(piece_, numbers - first);
             machine_.download(staging_.data(), from + first, size);
             machine_.synchronise();
             team_.split(size, [&](std::size_t begin, std::size_t end, int) {
@@ -46,13 +50,13 @@ class GridPort {
     }
 
  private:
-    static constexpr std::size_t piece = std::size_t{1} << 21;  // numbers: 16 MB
+    static constexpr std::size_t most = std::size_t{1} << 21;  // numbers: 16 MB
 
     // fill(first, count, to) writes numbers of the host into page-locked memory.
     template <class FillIn>
     void upload_pieces(std::size_t numbers, double* to, FillIn fill) {
-        for (std::size_t first = 0; first < numbers; first += piece) {
-            const std::size_t size = std::min(piece, numbers - first);
+        for (std::size_t first = 0; first < numbers; first += piece_) {
+            const std::size_t size = std::min(piece_, numbers - first);
             team_.split(size, [&](std::size_t begin, std::size_t end, int) {
                 fill(first + begin, end - begin, staging_.data() + begin);
             });
@@ -63,6 +67,7 @@ class GridPort {
 
     M& machine_;
     Team& team_;
+    std::size_t piece_ = 1;
     typename M::template Staging<double> staging_;
 };
 

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 #include <memory>
+#include <numeric>
 #include <span>
 #include <stdexcept>
 #include <utility>
@@ -99,6 +100,22 @@ TEST_CASE("grid: iterations wait for nothing, and their kinds of passes are reco
     CHECK(machine->synchronised == before);
     CHECK(machine->replays == 20 - 5);  // each kind runs plainly once
     grid.wait();
+}
+
+TEST_CASE("grid: arrays travel piece by piece, rows that stand for every slot as well") {
+    HostMachine machine;
+    machine.reserve(1 << 12, 0);
+    Team team(2);
+    GridPort<HostMachine> port(machine, team);
+    port.open(7);
+    const auto there = machine.make<double>(33);
+    Values sent(33);
+    std::iota(sent.begin(), sent.end(), 1.0);
+    port.upload(sent.data(), sent.size(), there.data());
+    CHECK(port.read(there.data(), sent.size()) == sent);
+    port.upload(Field{sent.data(), 0}, 11, 3, there.data());
+    const Values rows = port.read(there.data(), 33);
+    for (std::size_t k = 0; k < rows.size(); ++k) CHECK(rows[k] == static_cast<double>(1 + k % 3));
 }
 
 TEST_CASE("grid: what does not fit is said before anything is allocated") {
