@@ -27,7 +27,7 @@ struct SourceLabel {
 // A labelled cell that waits for its turn.
 struct QueueEntry {
     double distance;
-    Index cell;
+    long cell;  // leaves no bytes undefined: tests compare all of a machine's memory
 
     EQUILOAD_HD bool before(const QueueEntry& other) const {
         return distance < other.distance || (distance == other.distance && cell < other.cell);
@@ -300,7 +300,7 @@ class RepairWindow {
             if (!(next.distance < nearest_)) return nearest_ < infinity;
             const CellLabel from = s_.label[next.cell];
             if (from.distance < next.distance) continue;  // it had its turn
-            settle(next.cell, from);
+            settle(static_cast<int>(next.cell), from);
             if (nearest_ <= next.distance) return true;  // nothing can be nearer
         }
     }
@@ -406,7 +406,7 @@ class RepairWindow {
         const double distance = g_.least(own.distance);
         if (distance == infinity) return {infinity, -1};
         const double cell = g_.least(own.distance == distance ? static_cast<double>(own.cell) : infinity);
-        const QueueEntry next{distance, static_cast<Index>(cell)};
+        const QueueEntry next{distance, static_cast<long>(cell)};
         if (own.distance == distance && own.cell == next.cell) drop_first();
         return next;
     }
