@@ -2,15 +2,14 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
-#include <barrier>
 #include <cmath>
 #include <cstddef>
-#include <thread>
 #include <vector>
 
 #include "equiload/algorithm/certificate.hpp"
 #include "equiload/algorithm/repair_steps.hpp"
 #include "equiload/repair.hpp"
+#include "fibers.hpp"
 #include "support.hpp"
 
 namespace equiload::test {
@@ -191,66 +190,17 @@ TEST_CASE("random allocations are repaired, with the same bits for any team") {
     }
 }
 
-// Threads that work as one group.
-class Crew {
- public:
-    explicit Crew(int size) : values_(static_cast<std::size_t>(size)), meeting_(size) {}
-
-    struct Member {
-        Crew* crew;
-        int own;
-
-        int rank() const { return own; }
-        int size() const { return static_cast<int>(crew->values_.size()); }
-        void sync() const { crew->meeting_.arrive_and_wait(); }
-        double sum(double value) const {
-            return all(value, [](double a, double b) { return a + b; });
-        }
-        double least(double value) const {
-            return all(value, [](double a, double b) { return std::min(a, b); });
-        }
-        double most(double value) const {
-            return all(value, [](double a, double b) { return std::max(a, b); });
-        }
-
-     private:
-        template <class Join>
-        double all(double value, Join join) const {
-            Values& values = crew->values_;
-            values[static_cast<std::size_t>(own)] = value;
-            sync();
-            double joined = values[0];
-            for (std::size_t k = 1; k < values.size(); ++k) joined = join(joined, values[k]);
-            sync();
-            return joined;
-        }
-    };
-    static_assert(Group<Member>);
-
-    template <class Work>
-    void run(Work work) {
-        std::vector<std::jthread> threads;
-        for (int r = 0; r < static_cast<int>(values_.size()); ++r)
-            threads.emplace_back([this, work, r] { work(Member{this, r}); });
-    }
-
- private:
-    Values values_;
-    std::barrier<> meeting_;
-};
-
-// What Repair::run or plan does, window by window, by a crew.
+// What Repair::run or plan does, window by window, by a group.
 RepairOutcome repaired_by(int members, const RowModel& m, Values& x, const Values& v, bool fill) {
-    Crew crew(members);
     const auto cells = static_cast<std::size_t>(m.slots * m.sites);
     std::vector<std::byte> memory(static_cast<std::size_t>(RepairScratch::bytes(m, members)),
                                   std::byte{0xff});
     const RepairScratch scratch = RepairScratch::on(memory.data(), m, members);
     std::vector<RepairOutcome> seen(static_cast<std::size_t>(members));
-    const auto serve = [&](const Crew::Member& g) {
+    const auto serve = [&](const FiberGroup& g) {
         for (int t = 0; t < m.slots; ++t) serve_slot(g, m, x.data() + t * m.arcs, t);
     };
-    crew.run([&](const Crew::Member& g) {
+    run_group(members, [&](const FiberGroup& g) {
         RepairOutcome& outcome = seen[static_cast<std::size_t>(g.rank())];
         if (!fill) serve(g);
         for (int first = 0; first < m.slots; first += m.horizon) {
