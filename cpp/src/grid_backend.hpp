@@ -436,13 +436,14 @@ class GridBackend final : public DeviceBackend {
         const DeviceScenario& scenario = scenarios_[static_cast<std::size_t>(s)];
         const Problem& p = scenario.presolved->problem();
         const auto rows = static_cast<std::size_t>(s) * p.slots;
-        const auto by_site = [&](Field Problem::* field, Array<double>& to, double otherwise) -> Field {
-            double* const there = to.data() + rows * p.sites;
+        // A field by site: from the reduced problem, or from the caller's where the machine has it.
+        const auto by_site = [&](const Field& reduced, const Field& callers, double otherwise,
+                                 double* to) -> Field {
             if (caller_)
-                caller_->select_sites(machine_, original(s).*field, otherwise, there);
+                caller_->select_sites(machine_, callers, otherwise, to);
             else
-                port_.upload(p.*field, p.slots, p.sites, there);
-            return {there, p.sites};
+                port_.upload(reduced, p.slots, p.sites, to);
+            return {to, p.sites};
         };
         RowModel m = row_model(p);
         m.footprints = model_.footprints;
@@ -451,18 +452,18 @@ class GridBackend final : public DeviceBackend {
             caller_->pool_gateways(machine_, original(s).demand, demand_rows_.data() + rows * p.gateways);
         else
             port_.upload(p.demand, p.slots, p.gateways, demand_rows_.data() + rows * p.gateways);
-        m.capacity = by_site(&Problem::capacity, capacity_rows_, infinity);
-        m.price = by_site(&Problem::price, price_rows_, 0.0);
-        if (p.quadratic) m.quadratic = by_site(&Problem::quadratic, quadratic_rows_, 0.0);
+        const Problem& own = original(s);
+        const std::size_t first = rows * p.sites;
+        m.capacity = by_site(p.capacity, own.capacity, infinity, capacity_rows_.data() + first);
+        m.price = by_site(p.price, own.price, 0.0, price_rows_.data() + first);
+        if (p.quadratic)
+            m.quadratic = by_site(p.quadratic, own.quadratic, 0.0, quadratic_rows_.data() + first);
         std::vector<Field> footprints;
         for (std::size_t r = 0; r < footprints_; ++r) {
-            double* const there = footprint_rows_.data() + (rows * footprints_ + r * p.slots) * p.sites;
-            const std::size_t footprint = scenario.equity->footprint(r);
-            if (caller_)
-                caller_->select_sites(machine_, original(s).footprints[footprint].values, 0.0, there);
-            else
-                port_.upload(p.footprints[footprint].values, p.slots, p.sites, there);
-            footprints.push_back({there, p.sites});
+            const std::size_t f = scenario.equity->footprint(r);
+            footprints.push_back(
+                by_site(p.footprints[f].values, own.footprints[f].values, 0.0,
+                        footprint_rows_.data() + (rows * footprints_ + r * p.slots) * p.sites));
         }
         m.footprint = footprint_fields_.data() + term_of(s, 0);
         if (!footprints.empty()) {
