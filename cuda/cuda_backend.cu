@@ -1,8 +1,8 @@
 // The grid back end on a CUDA device.
-#include "cuda_backend.hpp"
+#include "grid/cuda_backend.hpp"
 
 #include "cuda_machine.cuh"
-#include "grid_backend.hpp"
+#include "grid/grid_backend.hpp"
 
 namespace equiload {
 

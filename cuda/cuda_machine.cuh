@@ -11,7 +11,7 @@
 #include <type_traits>
 #include <vector>
 
-#include "machine.hpp"
+#include "grid/machine.hpp"
 
 namespace equiload {
 

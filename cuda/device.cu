@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "equiload/build_info.hpp"
+#include "core/build_info.hpp"
 
 namespace equiload {
 

@@ -285,7 +285,7 @@ class Bench:
         program, source = self.work / "passes", Path(__file__).with_name("passes.cu")
         flags = ["-std=c++20", "-O3", "--fmad=false", "--expt-relaxed-constexpr"]
         flags += [f"-arch=sm_{architecture()}"]
-        folders = [f"-I{ROOT / folder}" for folder in ("cpp/include", "cpp/src", "cuda")]
+        folders = [f"-I{ROOT / folder}" for folder in ("cpp", "cuda")]
         began = time.monotonic()
         self.shell([nvcc(), *flags, *folders, "-o", program, source, library], seconds)
         arguments = [program, "tiny" if self.options.tiny else "year"]

@@ -20,13 +20,13 @@
 #include <utility>
 #include <vector>
 
-#include "cuda_backend.hpp"
+#include "algorithm/equity_prox.hpp"
+#include "core/presolve.hpp"
+#include "core/settings.hpp"
 #include "cuda_machine.cuh"
-#include "equiload/algorithm/equity_prox.hpp"
-#include "equiload/presolve.hpp"
-#include "equiload/settings.hpp"
-#include "equiload/team.hpp"
-#include "grid_backend.hpp"
+#include "grid/cuda_backend.hpp"
+#include "grid/grid_backend.hpp"
+#include "host/team.hpp"
 
 namespace equiload::passes {
 

@@ -11,7 +11,7 @@
 #include <variant>
 #include <vector>
 
-#include "equiload/problem.hpp"
+#include "core/problem.hpp"
 
 namespace equiload::python {
 

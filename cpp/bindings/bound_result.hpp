@@ -3,7 +3,7 @@
 #include <optional>
 
 #include "arrays.hpp"
-#include "equiload/solution.hpp"
+#include "core/solution.hpp"
 
 namespace equiload::python {
 

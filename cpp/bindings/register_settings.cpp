@@ -1,8 +1,8 @@
-#include "equiload/settings.hpp"
+#include "core/settings.hpp"
 
 #include <pybind11/stl.h>
 
-#include "equiload/algorithm/steps.hpp"
+#include "algorithm/steps.hpp"
 #include "registers.hpp"
 
 namespace equiload::python {

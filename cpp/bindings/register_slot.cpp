@@ -1,7 +1,7 @@
 #include <optional>
 
 #include "arrays.hpp"
-#include "equiload/slot_solver.hpp"
+#include "online/slot_solver.hpp"
 #include "registers.hpp"
 
 namespace equiload::python {

@@ -2,9 +2,9 @@
 
 #include "bound_problem.hpp"
 #include "bound_result.hpp"
-#include "equiload/build_info.hpp"
-#include "equiload/solver.hpp"
+#include "core/build_info.hpp"
 #include "registers.hpp"
+#include "solver/solver.hpp"
 
 namespace equiload::python {
 

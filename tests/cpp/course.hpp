@@ -11,11 +11,11 @@
 #include <utility>
 #include <vector>
 
-#include "block_backend.hpp"
-#include "device_solve.hpp"
-#include "dispatch.hpp"
-#include "equiload/backend.hpp"
-#include "equiload/presolve.hpp"
+#include "algorithm/backend.hpp"
+#include "core/presolve.hpp"
+#include "grid/device_solve.hpp"
+#include "host/block_backend.hpp"
+#include "host/dispatch.hpp"
 #include "support.hpp"
 
 namespace equiload::test {

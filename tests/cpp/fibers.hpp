@@ -18,7 +18,7 @@
 #include <string>
 #include <vector>
 
-#include "equiload/group.hpp"
+#include "algorithm/group.hpp"
 
 // The sanitizers must be told that the stack changes.
 #if defined(__SANITIZE_ADDRESS__)

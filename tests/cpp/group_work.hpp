@@ -1,8 +1,8 @@
 // Work for groups of threads, to be tested on several machines.
 #pragma once
 
-#include "equiload/group.hpp"
-#include "equiload/portable.hpp"
+#include "algorithm/group.hpp"
+#include "core/portable.hpp"
 
 namespace equiload::test {
 

@@ -17,7 +17,7 @@
 #include <vector>
 
 #include "fibers.hpp"
-#include "machine.hpp"
+#include "grid/machine.hpp"
 
 namespace equiload::test {
 

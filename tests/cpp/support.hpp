@@ -6,7 +6,7 @@
 #include <random>
 #include <vector>
 
-#include "equiload/problem.hpp"
+#include "core/problem.hpp"
 
 namespace equiload::test {
 

@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <vector>
 
-#include "equiload/algorithm/certificate.hpp"
-#include "equiload/repair.hpp"
+#include "core/certificate.hpp"
+#include "core/repair.hpp"
 #include "support.hpp"
 
 namespace equiload::test {

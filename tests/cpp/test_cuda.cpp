@@ -7,10 +7,10 @@
 #include <utility>
 #include <vector>
 
+#include "core/build_info.hpp"
 #include "course.hpp"
-#include "cuda_backend.hpp"
-#include "equiload/build_info.hpp"
-#include "equiload/solver.hpp"
+#include "grid/cuda_backend.hpp"
+#include "solver/solver.hpp"
 
 namespace equiload::test {
 namespace {

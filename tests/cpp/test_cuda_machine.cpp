@@ -14,7 +14,7 @@
 
 #include "course.hpp"
 #include "cuda_machine.cuh"
-#include "grid_backend.hpp"
+#include "grid/grid_backend.hpp"
 #include "group_work.hpp"
 
 namespace equiload::test {

@@ -13,10 +13,10 @@
 #include <utility>
 #include <vector>
 
-#include "equiload/algorithm/equity_prox.hpp"
-#include "equiload/equity.hpp"
+#include "algorithm/equity.hpp"
+#include "algorithm/equity_prox.hpp"
 #include "fibers.hpp"
-#include "grid_steps.hpp"
+#include "grid/grid_steps.hpp"
 #include "support.hpp"
 
 namespace equiload::test {

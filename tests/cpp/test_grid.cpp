@@ -12,9 +12,9 @@
 #include <utility>
 #include <vector>
 
+#include "algorithm/solve.hpp"
 #include "course.hpp"
-#include "equiload/algorithm/solve.hpp"
-#include "grid_backend.hpp"
+#include "grid/grid_backend.hpp"
 #include "host_machine.hpp"
 
 namespace equiload::test {

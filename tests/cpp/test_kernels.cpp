@@ -14,7 +14,7 @@
 #include <utility>
 #include <vector>
 
-#include "dispatch.hpp"
+#include "host/dispatch.hpp"
 #include "support.hpp"
 
 namespace equiload::test {

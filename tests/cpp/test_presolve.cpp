@@ -6,9 +6,9 @@
 #include <limits>
 #include <vector>
 
-#include "equiload/algorithm/certificate.hpp"
-#include "equiload/presolve.hpp"
-#include "equiload/repair.hpp"
+#include "core/certificate.hpp"
+#include "core/presolve.hpp"
+#include "core/repair.hpp"
 #include "support.hpp"
 
 namespace equiload::test {

@@ -6,9 +6,9 @@
 #include <cstddef>
 #include <vector>
 
-#include "equiload/algorithm/certificate.hpp"
-#include "equiload/algorithm/repair_steps.hpp"
-#include "equiload/repair.hpp"
+#include "algorithm/repair_steps.hpp"
+#include "core/certificate.hpp"
+#include "core/repair.hpp"
 #include "fibers.hpp"
 #include "support.hpp"
 

@@ -4,9 +4,9 @@
 #include <cmath>
 #include <limits>
 
-#include "equiload/algorithm/restart.hpp"
-#include "equiload/algorithm/solve.hpp"
-#include "equiload/algorithm/termination.hpp"
+#include "algorithm/restart.hpp"
+#include "algorithm/solve.hpp"
+#include "algorithm/termination.hpp"
 #include "support.hpp"
 
 namespace equiload::test {

@@ -6,7 +6,7 @@
 #include <functional>
 #include <vector>
 
-#include "equiload/algorithm/steps.hpp"
+#include "algorithm/steps.hpp"
 #include "support.hpp"
 
 namespace equiload::test {

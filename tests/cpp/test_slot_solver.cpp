@@ -4,7 +4,7 @@
 #include <stdexcept>
 #include <vector>
 
-#include "equiload/slot_solver.hpp"
+#include "online/slot_solver.hpp"
 
 namespace equiload::test {
 namespace {

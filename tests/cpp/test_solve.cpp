@@ -9,9 +9,9 @@
 #include <thread>
 #include <vector>
 
-#include "dispatch.hpp"
-#include "equiload/build_info.hpp"
-#include "equiload/solver.hpp"
+#include "core/build_info.hpp"
+#include "host/dispatch.hpp"
+#include "solver/solver.hpp"
 #include "support.hpp"
 
 namespace equiload::test {

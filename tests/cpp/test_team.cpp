@@ -6,7 +6,7 @@
 #include <thread>
 #include <vector>
 
-#include "equiload/team.hpp"
+#include "host/team.hpp"
 
 namespace equiload::test {
 namespace {

@@ -1,0 +1,90 @@
+// The problem as the solver sees it: views of the caller's arrays, nothing owned, nothing copied.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/portable.hpp"
+
+namespace equiload {
+
+using Index = std::int32_t;
+
+// A (T, N) row-major array, or one row that stands for every slot (stride 0).
+struct Field {
+    const double* values = nullptr;
+    std::size_t stride = 0;
+
+    explicit operator bool() const { return values != nullptr; }
+    EQUILOAD_HD const double* row(std::size_t slot) const { return values + slot * stride; }
+};
+
+enum class EquityKind { none, max, sum, norm, topmean, budget };
+
+// One footprint f_r with the equity function that prices its regional totals.
+struct Footprint {
+    Field values;                         // (T, I) burden per MWh
+    std::span<const Index> region;        // (I,) region of each site
+    std::span<const double> history;      // (G,) burden carried already
+    std::span<const double> sensitivity;  // (G,) w_r > 0
+    EquityKind kind = EquityKind::none;
+    double weight = 0.0;            // mu_r, USD per unit of burden
+    double parameter = 0.0;         // q of a norm, k of the mean of the k largest
+    std::span<const double> limit;  // (G,) budgets, on E itself; infinite where there is none
+
+    std::size_t regions() const { return history.size(); }
+};
+
+// minimise  sum l x + sum (p y + q y^2 / 2) + sum_r mu_r phi_r(w_r E_r)   over x >= 0
+// subject to  every unit of work served,  y = M x <= capacity,  E_r = h_r + sum f_r y.
+struct Problem {
+    std::size_t slots = 0, gateways = 0, sites = 0, arcs = 0;
+    Field demand;                                             // (T, J) work released
+    Field capacity;                                           // (T, I) energy, may be infinite
+    Field price;                                              // (T, I)
+    Field quadratic;                                          // (T, I) or absent
+    std::span<const Index> arc_gateway, arc_site, arc_delay;  // (A,)
+    std::span<const double> arc_energy, arc_cost;             // (A,)
+    std::vector<Footprint> footprints;
+    double shed_cost = std::numeric_limits<double>::infinity();  // USD per unit of dropped work
+
+    double fixed_cost = 0;  // USD, whatever is decided
+
+    // The CUDA device whose memory holds demand, capacity, price, quadratic and the footprints' values;
+    // -1: the host. All else is the host's in any case.
+    int device = -1;
+
+    bool may_shed() const { return shed_cost < std::numeric_limits<double>::infinity(); }
+    double quadratic_at(std::size_t slot, std::size_t site) const {
+        return quadratic ? quadratic.row(slot)[site] : 0.0;
+    }
+    Index max_delay() const {
+        Index longest = 0;
+        for (Index delay : arc_delay) longest = delay > longest ? delay : longest;
+        return longest;
+    }
+};
+
+// Arcs grouped by an end: the arcs of group g are order[start[g]] .. order[start[g + 1] - 1].
+struct Grouping {
+    std::vector<Index> start, order;
+
+    Grouping(std::span<const Index> group_of_arc, std::size_t groups)
+        : start(groups + 1, 0), order(group_of_arc.size()) {
+        for (Index g : group_of_arc) ++start[static_cast<std::size_t>(g) + 1];
+        for (std::size_t g = 0; g < groups; ++g) start[g + 1] += start[g];
+        std::vector<Index> next(start.begin(), start.end() - 1);
+        for (std::size_t a = 0; a < order.size(); ++a)
+            order[static_cast<std::size_t>(next[static_cast<std::size_t>(group_of_arc[a])]++)] =
+                static_cast<Index>(a);
+    }
+    std::span<const Index> of(std::size_t group) const {
+        return {order.data() + start[group], order.data() + start[group + 1]};
+    }
+};
+
+}  // namespace equiload

@@ -1,0 +1,95 @@
+#include "core/repair.hpp"
+
+#include <algorithm>
+#include <memory>
+#include <tuple>
+
+#include "algorithm/repair_steps.hpp"
+
+namespace equiload {
+
+namespace {
+
+// Arcs of a gateway to the same cell side by side, as the steps want them.
+Grouping rows_by_cell(const Problem& p) {
+    Grouping rows(p.arc_gateway, p.gateways);
+    const auto cell = [&](Index a) {
+        return std::tuple(p.arc_site[static_cast<std::size_t>(a)], p.arc_delay[static_cast<std::size_t>(a)]);
+    };
+    for (std::size_t j = 0; j < p.gateways; ++j)
+        std::stable_sort(rows.order.begin() + rows.start[j], rows.order.begin() + rows.start[j + 1],
+                         [&](Index a, Index b) { return cell(a) < cell(b); });
+    return rows;
+}
+
+}  // namespace
+
+Repair::Repair(const Problem& problem)
+    : problem_(problem), by_gateway_(rows_by_cell(problem)), by_site_(problem.arc_site, problem.sites) {
+    model_ = row_model(problem);
+    model_.by_gateway = {by_gateway_.start.data(), by_gateway_.order.data()};
+    model_.by_site = {by_site_.start.data(), by_site_.order.data()};
+}
+
+RepairOutcome Repair::run(double* allocation, const double* v, Team& team) const {
+    serve(allocation, team);  // first: what it adds must fit as well
+    return over_windows(allocation, v, team, false);
+}
+
+RepairOutcome Repair::plan(double* allocation, const double* v, Team& team) const {
+    return over_windows(allocation, v, team, true);
+}
+
+RepairOutcome Repair::over_windows(double* allocation, const double* v, Team& team, bool fill) const {
+    const auto horizon = static_cast<std::size_t>(model_.horizon);
+    const std::size_t windows = (problem_.slots + horizon - 1) / horizon;
+    const auto bytes = static_cast<std::size_t>(RepairScratch::bytes(model_, 1));
+    std::vector<std::unique_ptr<std::byte[]>> memory(static_cast<std::size_t>(team.size()));
+    std::vector<RepairOutcome> outcomes(windows);
+    team.split(windows, [&](std::size_t begin, std::size_t end, int member) {
+        auto& own = memory[static_cast<std::size_t>(member)];
+        if (!own) own = std::make_unique_for_overwrite<std::byte[]>(bytes);
+        const RepairScratch scratch = RepairScratch::on(own.get(), model_, 1);
+        for (std::size_t k = begin; k < end; ++k)
+            outcomes[k] = repair(allocation, v, scratch, static_cast<int>(k) * model_.horizon, fill);
+    });
+    serve(allocation, team);
+    for (RepairOutcome& outcome : outcomes)
+        if (!outcome.feasible) return std::move(outcome);
+    return {};
+}
+
+RepairOutcome Repair::repair(double* allocation, const double* v, const RepairScratch& scratch, int first,
+                             bool fill) const {
+    const int last = std::min(first + model_.horizon, model_.slots);
+    if (repair_window(Solo{}, model_, allocation, v, scratch, first, last, fill)) return {};
+    RepairOutcome outcome{false, {}};
+    const std::size_t begin = static_cast<std::size_t>(first) * problem_.sites;
+    for (std::size_t c = 0; c < static_cast<std::size_t>(last - first) * problem_.sites; ++c)
+        if (scratch.reached[c]) outcome.cut.push_back(begin + c);
+    return outcome;
+}
+
+std::vector<std::size_t> Repair::stranded() const {
+    const Problem& p = problem_;
+    std::vector<std::size_t> sources;
+    std::vector<Index> shortest(p.gateways, static_cast<Index>(p.slots));
+    for (std::size_t a = 0; a < p.arcs; ++a) {
+        Index& delay = shortest[static_cast<std::size_t>(p.arc_gateway[a])];
+        delay = std::min(delay, p.arc_delay[a]);
+    }
+    for (std::size_t t = 0; t < p.slots; ++t)
+        for (std::size_t j = 0; j < p.gateways; ++j)
+            if (p.demand.row(t)[j] > 0 && t + static_cast<std::size_t>(shortest[j]) >= p.slots)
+                sources.push_back(t * p.gateways + j);
+    return sources;
+}
+
+void Repair::serve(double* allocation, Team& team) const {
+    team.split(problem_.slots, [&](std::size_t begin, std::size_t end, int) {
+        for (std::size_t t = begin; t < end; ++t)
+            serve_slot(Solo{}, model_, allocation + t * problem_.arcs, static_cast<int>(t));
+    });
+}
+
+}  // namespace equiload

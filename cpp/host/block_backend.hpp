@@ -1,0 +1,47 @@
+// The back end for the host: blocks of slots dealt to a team of threads, each block worked on while it is in
+// cache.
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "host/block_model.hpp"
+#include "host/blocks.hpp"
+
+namespace equiload {
+
+template <class Stored>
+class BlockBackend {
+ public:
+    BlockBackend(const Problem& problem, const EquityProx& equity, const BlockKernels<Stored>& kernels,
+                 Team& team, const Tuning& tuning);
+
+    void start(const double* x, const double* v, std::span<const double> lambda, double iteration);
+    std::span<const double> begin(std::span<const double> lambda);
+    std::span<const double> iterate(std::span<const double> lambda, const Pass& pass);
+    std::span<const double> burden(std::span<const double> lambda);
+    void candidate(std::span<const double> lambda, double* x_plus, double* v_plus);
+    double restarts() const;
+    std::string name() const { return kernels_.name; }
+
+ private:
+    void restart_together(const Pass& pass);
+    Stored* make_arcs(std::size_t items) { return arcs_.emplace_back(blocks_.lane_count(items)).data(); }
+    double* scratch(int member) const { return scratch_[static_cast<std::size_t>(member)].data(); }
+
+    const BlockKernels<Stored>& kernels_;
+    Tuning tuning_;
+    BlockModel blocks_;
+    const Model& model_;
+    Iterate<Stored> iterate_;
+    std::vector<LanesOf<Stored>> arcs_;
+    std::vector<Lanes> scratch_;  // one a member
+    double* dual_ = nullptr;
+    SiteSums sums_;
+};
+
+extern template class BlockBackend<double>;
+extern template class BlockBackend<float>;
+
+}  // namespace equiload
