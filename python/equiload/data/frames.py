@@ -12,7 +12,7 @@ from ..equity import Equity
 from ..errors import InputError
 from ..network import Network
 from ..problem import Problem
-from .table import FootprintTable, require_pandas
+from .table import TimeTable, require_pandas
 
 if TYPE_CHECKING:
     import pandas
@@ -22,7 +22,7 @@ def from_pandas(
     demand: pandas.DataFrame,
     capacity: pandas.DataFrame | pandas.Series | float,
     price: pandas.DataFrame,
-    footprints: Mapping[str, pandas.DataFrame | FootprintTable] | None = None,
+    footprints: Mapping[str, pandas.DataFrame | TimeTable] | None = None,
     equity: Mapping[str, Equity] | None = None,
     network: Network | None = None,
     *,
@@ -47,7 +47,7 @@ def from_pandas(
         Slots by sites, or by site; MWh.
     price : DataFrame
         Slots by sites, USD/MWh.
-    footprints : mapping of str to DataFrame or FootprintTable
+    footprints : mapping of str to DataFrame or TimeTable
         Slots by sites, burden per MWh.
     equity, network, shed_cost : optional
         As for `Problem`; the network counts gateways and sites in the order of the columns.
@@ -111,7 +111,7 @@ class _Frames:
     def by_site(self, field: str, value: Any) -> Any:
         """Return the values over slots and sites, or sites, of what has such labels."""
         pd = require_pandas()
-        if isinstance(value, pd.DataFrame | FootprintTable):
+        if isinstance(value, pd.DataFrame | TimeTable):
             frame = _frame(field, value)
             rows = _places(field, "slot", frame.index, self.slots)
             return frame.to_numpy()[np.ix_(rows, _places(field, "site", frame.columns, self.sites))]
@@ -143,7 +143,7 @@ class _Frames:
 def _frame(field: str, value: Any) -> pandas.DataFrame:
     """Return a frame with its times in UTC."""
     pd = require_pandas()
-    if isinstance(value, FootprintTable):
+    if isinstance(value, TimeTable):
         value = value.to_pandas()
     if not isinstance(value, pd.DataFrame):
         raise InputError(f"{field} is a {type(value).__name__}; it must be a DataFrame")

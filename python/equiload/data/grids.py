@@ -1,48 +1,41 @@
-"""Carbon of grids as Electricity Maps and WattTime publish it, as tables by hour and place.
+"""Readers of what grids publish: prices, carbon and load, as tables by slot and place.
 
-Both are read row by row into readings, each with the file and the row that it came from, so that
-whatever is wrong with one can be named.  Times are UTC throughout; an offset is honoured.
+Times are UTC in what is returned; an offset is honoured, and a time without one is refused unless
+its column or the caller says the zone.
 """
 
 from __future__ import annotations
 
-import csv
-import itertools
 import json
-import math
 import re
-from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ..errors import InputError
-from .table import FootprintTable
+from .readings import HOUR, Book, Cell, Clock, Sheet, Source, read_text, sheet, stepped
+from .table import TimeTable
+from .units import USD_PER_MWH
 
-UNIT = "t/MWh"
 GRAMS_PER_KWH = 1e-3  # in t/MWh
 POUNDS_PER_MWH = 0.45359237e-3  # in t/MWh
 
-_HOUR = 3600  # seconds
-_TIME = re.compile(
-    r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d)(?::(\d\d)(?:\.\d+)?)? ?(?:(Z|UTC)|([+-])(\d\d):?(\d\d))?"
-)
 _LIFE_CYCLE = ("life cycle", "lca", "life cycle assessment")
+# The clocks that the transparency platform writes into the head of its first column.
+_CLOCKS = {"utc": "UTC", "cet/cest": "Europe/Brussels", "wet/west": "Europe/Lisbon"}
+_CLOCKS |= {"eet/eest": "Europe/Helsinki"}
+_OFFSETS = {"(CEST)": "+02:00", "(CET)": "+01:00", "(WEST)": "+01:00", "(WET)": "+00:00"}
+_OFFSETS |= {"(EEST)": "+03:00", "(EET)": "+02:00", "(UTC)": "+00:00"}
 
 
 def read_electricity_maps(
-    *paths: str | Path, emissions: Literal["direct", "life cycle"] = "direct", fill: int = 0
-) -> FootprintTable:
+    *sources: Source, emissions: Literal["direct", "life cycle"] = "direct", fill: int = 0
+) -> TimeTable:
     """Read the carbon intensity of zones from the hourly CSV files of Electricity Maps.
 
     Parameters
     ----------
-    *paths : path
+    *sources : path or DataFrame
         Files of the data portal, one zone and year each; several years of a zone are joined.
         Their columns "Datetime (UTC)", "Zone id" and "Carbon intensity gCO₂eq/kWh (...)" are read,
         in the spelling of any year.
@@ -53,7 +46,7 @@ def read_electricity_maps(
 
     Returns
     -------
-    FootprintTable
+    TimeTable
         Carbon in t/MWh (a thousandth of g/kWh) over the hours that all zones cover.
 
     Raises
@@ -64,22 +57,23 @@ def read_electricity_maps(
     """
     if emissions not in ("direct", "life cycle"):
         raise InputError(f'emissions is {emissions!r}; it must be "direct" or "life cycle"')
-    zones: dict[str, _Series] = {}
     kinds = ("direct",) if emissions == "direct" else _LIFE_CYCLE
     intensity = tuple(f"carbon intensity gco2eq/kwh ({kind})" for kind in kinds)
-    for path in map(Path, paths):
-        rows = _csv_rows(path, ("datetime (utc)",), ("zone id",), intensity)
-        for place, (time, zone, value) in rows:
-            reading = _reading(place, time, value, GRAMS_PER_KWH)
-            if reading.time % _HOUR:
-                raise InputError(f"{place}, column {time.column!r}: {time.text} is no full hour")
+    book, clock = Book(), Clock("UTC")
+    for source in sources:
+        table = sheet(source, "datetime (utc)")
+        columns = (("datetime (utc)",), ("zone id",), intensity)
+        for time, zone, value in table.cells(*(table.column(*names) for names in columns)):
+            times = clock.read(time)
+            if times[0] % HOUR:
+                raise time.wrong(f"{time.text} is no full hour")
             if not zone.text:
-                raise InputError(f"{place}, column {zone.column!r}: the zone is missing")
-            zones.setdefault(zone.text, _Series(zone.text)).add(reading)
-    return _table(list(zones.values()), fill)
+                raise zone.wrong("the zone is missing")
+            book.add(zone.text, times, value.number(0.0) * GRAMS_PER_KWH, time.place)
+    return book.table("t/MWh", fill, step=HOUR)
 
 
-def read_watttime(*paths: str | Path, fill: int = 0) -> FootprintTable:
+def read_watttime(*paths: str | Path, fill: int = 0) -> TimeTable:
     """Read the marginal carbon (MOER) of regions from CSV or JSON files of WattTime.
 
     Parameters
@@ -94,7 +88,7 @@ def read_watttime(*paths: str | Path, fill: int = 0) -> FootprintTable:
 
     Returns
     -------
-    FootprintTable
+    TimeTable
         Carbon in t/MWh over the hours that all regions cover. An hour is the mean of its readings,
         as a rule one every five minutes; one with fewer than half of them counts as missing.
 
@@ -105,190 +99,298 @@ def read_watttime(*paths: str | Path, fill: int = 0) -> FootprintTable:
         missing, a time occurs twice with different values, or regions have no hour in common: file,
         row and column are named.
     """
-    regions: dict[str, _Series] = {}
+    book, clock = Book(), Clock("UTC")
     for path in map(Path, paths):
         source = _json_rows(path) if path.suffix == ".json" else _watttime_csv(path)
-        for region, place, time, value in source:
-            reading = _reading(place, time, value, POUNDS_PER_MWH)
-            regions.setdefault(region, _Series(region)).add(reading)
-    return _table([series.hourly() for series in regions.values()], fill)
+        for region, time, value in source:
+            book.add(region, clock.read(time), value.number(0.0) * POUNDS_PER_MWH, time.place)
+    hourly, _ = stepped(book, "1h")
+    return hourly.table("t/MWh", fill, step=HOUR)
 
 
-@dataclass(frozen=True)
-class _Cell:
-    """A text of a file and the column that it is in."""
+def read_entsoe(
+    *sources: Source,
+    zone: str | None = None,
+    timezone: str | None = None,
+    step: str | None = None,
+    fill: int = 0,
+) -> TimeTable:
+    """Read day-ahead prices of bidding zones, as ENTSO-E's platform and entsoe-py give them.
 
-    column: str
-    text: str
+    Parameters
+    ----------
+    *sources : path, Series or DataFrame
+        What ``EntsoePandasClient.query_day_ahead_prices`` returns, or its ``to_csv``; frames may
+        have a column a zone. Or the transparency platform's own CSV, with a column "MTU (CET/CEST)"
+        or "MTU (UTC)" and "Day-ahead Price [EUR/MWh]", whose days come first in dates.
+    zone : str, optional
+        The zone's name where the data do not say it; by default that of the file or the series.
+    timezone : str, optional
+        Of times that do not say it, such as "Europe/Brussels".
+    step : str, optional
+        Means over slots of this length, such as "1h" where hours become quarter hours.
+    fill : int
+        Most slots in a row to fill by a straight line.
 
+    Returns
+    -------
+    TimeTable
+        Prices in the currency of the data per MWh; `TimeTable.to` or `align` turns it into USD.
 
-@dataclass(frozen=True)
-class _Reading:
-    """A value (NaN where it is missing) and its time in seconds since 1970, UTC."""
-
-    time: int
-    value: float
-    place: str
-
-
-@dataclass
-class _Series:
-    """The readings of one zone or region, by time."""
-
-    name: str
-    readings: dict[int, _Reading] = field(default_factory=dict)
-
-    def add(self, new: _Reading) -> None:
-        """Add a reading; the same one twice is one."""
-        old = self.readings.setdefault(new.time, new)
-        if old.value != new.value and not (math.isnan(old.value) and math.isnan(new.value)):
-            raise InputError(
-                f"{new.place}: {self.name} has another value for {_spoken(new.time)} in {old.place}"
-            )
-
-    def hourly(self) -> _Series:
-        """Return the means of the hours that have at least half of their readings."""
-        times = sorted(self.readings)
-        steps = Counter(np.diff(times).tolist())
-        period = min(steps.most_common(1)[0][0], _HOUR) if steps else _HOUR
-        found: dict[int, list[_Reading]] = {}
-        for time in times:
-            reading = self.readings[time]
-            if not math.isnan(reading.value):
-                found.setdefault(time - time % _HOUR, []).append(reading)
-        return _Series(
-            self.name,
-            {
-                hour: _Reading(hour, math.fsum(r.value for r in part) / len(part), part[0].place)
-                for hour, part in found.items()
-                if 2 * len(part) * period >= _HOUR
-            },
-        )
+    Raises
+    ------
+    InputError
+        If a column, a time or a price is missing or broken; file, row and column are named.
+    """
+    book, units = Book(), set[str]()
+    for source in sources:
+        table = sheet(source, "mtu*", "", "index")
+        if table.find("mtu*") is None:
+            _wide(table, book, timezone, zone)
+            units.add("EUR/MWh")
+        else:
+            _platform(table, book, units, timezone, zone)
+    if len(units) > 1:
+        raise InputError(f"prices are in {' and '.join(sorted(units))}; read them one by one")
+    book, seconds = stepped(book, step)
+    return book.table(next(iter(units), "EUR/MWh"), fill, step=seconds)
 
 
-def _table(series: list[_Series], fill: int) -> FootprintTable:
-    """Put the hours that all series cover side by side."""
-    if not series:
-        raise InputError("there is no file to read, or no row in any")
-    for one in series:
-        if not any(not math.isnan(reading.value) for reading in one.readings.values()):
-            raise InputError(f"{one.name} has no hour with a value")
-    first, last = max(series, key=_begins), min(series, key=_ends)
-    hours = range(_begins(first), _ends(last) + _HOUR, _HOUR)
-    if not hours:
-        ends, begins = _spoken(_ends(last)), _spoken(_begins(first))
-        raise InputError(f"{last.name} ends at {ends}, before {first.name} begins at {begins}")
-    values = np.stack([_column(one, hours, fill) for one in series], axis=1)
-    values.flags.writeable = False
-    times = np.array(hours, dtype="datetime64[s]").astype("datetime64[h]")
-    return FootprintTable(values, tuple(one.name for one in series), times, UNIT)
+def _platform(
+    table: Sheet, book: Book, units: set[str], timezone: str | None, zone: str | None
+) -> None:
+    """Read the platform's own export, of either generation."""
+    mtu, price = table.column("mtu*"), table.column("day-ahead price*")
+    said = re.search(r"\((.+)\)", table.header[mtu].casefold())
+    clock = Clock(timezone or _CLOCKS.get(said[1] if said else ""), day_first=True)
+    inside = re.search(r"[\[(](\w+/\w+)[\])]", table.header[price])
+    headed = [name for name in table.header if name.startswith("BZN|")]
+    usual = zone or (headed[0].removeprefix("BZN|") if headed else table.stem)
+    columns = (mtu, price, table.find("area"), table.find("currency"))
+    for time, value, area, currency in table.cells(*columns):
+        start = time.text.split(" - ")[0]
+        for word, offset in _OFFSETS.items():
+            start = start.replace(f" {word}", offset)
+        times = clock.read(Cell(time.place, time.column, start))
+        name = usual if zone or not area.text else area.text.removeprefix("BZN|")
+        book.add(name, times, value.number(), time.place)
+        if currency.text:
+            units.add(f"{currency.text}/MWh")
+        elif inside:
+            units.add(inside[1])
 
 
-def _begins(series: _Series) -> int:
-    return min(series.readings)
+def read_eia(*sources: Source, type: str | None = None, fill: int = 0) -> TimeTable:
+    """Read a series by region from the API of the EIA (version 2), as its rows or CSV exports.
+
+    Parameters
+    ----------
+    *sources : path or DataFrame
+        Rows with "period" (UTC hours such as 2024-01-01T05, or local ones with their offset), a
+        region ("respondent", "stateid", "region" or "location"), and "value" with "value-units", or
+        "price" with "price-units". JSON answers of the API are read too.
+    type : str, optional
+        Which type of rows to read where there are several: "D" for demand.
+    fill : int
+        Most slots in a row to fill by a straight line.
+
+    Returns
+    -------
+    TimeTable
+        In the unit of the rows; energy is an amount in its slot.
+
+    Raises
+    ------
+    InputError
+        If a column, a time or a number is missing or broken, or several types or units are mixed.
+    """
+    book, units, types = Book(), set[str](), set[str]()
+    clock = Clock("UTC")
+    for source in sources:
+        table = _eia_sheet(source)
+        value = table.column("value", "price", "lmp")
+        unit = table.find(f"{table.header[value].casefold()}-units", "units", "unit")
+        place = table.column("respondent", "stateid", "region", "location", "respondent-name")
+        columns = (table.column("period"), place, value, unit, table.find("type"))
+        for time, region, number, measure, kind in table.cells(*columns):
+            if type is not None and kind.text != type:
+                continue
+            types.add(kind.text)
+            units.add(measure.text)
+            book.add(region.text, clock.read(time), number.number(), time.place)
+    if len(types) > 1:
+        names = ", ".join(sorted(types))
+        raise InputError(f'the rows are of types {names}; type="{min(types)}" reads one')
+    if len(units) > 1:
+        raise InputError(f"the rows are in {' and '.join(sorted(units))}; read them one by one")
+    text = next(iter(units), "") or "MWh"
+    return book.table(text, fill, total="per" not in text and "/" not in text)
 
 
-def _ends(series: _Series) -> int:
-    return max(series.readings)
+def _eia_sheet(source: Source) -> Sheet:
+    if not isinstance(source, str | Path) or Path(source).suffix != ".json":
+        return sheet(source, "period")
+    path = Path(source)
+    content = _json(path)
+    rows = content.get("response", content).get("data") if isinstance(content, dict) else content
+    if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
+        raise InputError(f'{path}: no "data" as the EIA writes it')
+    header = list(rows[0])
+    cells = (
+        (f"{path}, data[{n}]", ["" if row.get(k) is None else str(row[k]) for k in header])
+        for n, row in enumerate(rows)
+    )
+    return Sheet(str(path), header, cells)
 
 
-def _column(series: _Series, hours: range, fill: int) -> NDArray[np.float64]:
-    """Return the values of the hours, gaps of up to `fill` hours filled by straight lines."""
-    nothing = _Reading(0, math.nan, "")
-    values = np.array([series.readings.get(hour, nothing).value for hour in hours])
-    there = np.flatnonzero(~np.isnan(values))
-    edges = np.concatenate([[-1], there, [values.size]])
-    for before, after in itertools.pairwise(edges):
-        missing = int(after - before) - 1
-        inside = before >= 0 and after < values.size
-        if missing > (fill if inside else 0):
-            raise InputError(_gap(series, hours, int(before) + 1, missing))
-    result: NDArray[np.float64] = np.interp(np.arange(values.size), there, values[there])
-    return result
+def read_gridstatus(
+    *sources: Source,
+    column: str | None = None,
+    unit: str | None = None,
+    timezone: str | None = None,
+    step: str | None = "1h",
+    fill: int = 0,
+) -> TimeTable:
+    """Read prices or load by location, as the package gridstatus and its service give them.
+
+    Parameters
+    ----------
+    *sources : DataFrame or path
+        What ``get_lmp``, ``get_spp`` or ``get_load`` return, or their ``to_csv``: "Interval Start"
+        or "Time", "Location", and a column of values.
+    column : str, optional
+        The values to read; by default "LMP", "SPP" or "Load", whichever there is.
+    unit : str, optional
+        Of the values; by default USD/MWh, and MW for a load.
+    timezone : str, optional
+        Of times that do not say it.
+    step : str, optional
+        Means over slots of this length; None keeps the intervals.
+    fill : int
+        Most slots in a row to fill by a straight line.
+
+    Returns
+    -------
+    TimeTable
+        One column a location; a load without locations is named by its file.
+
+    Raises
+    ------
+    InputError
+        If a column, a time or a number is missing or broken.
+    """
+    names = ("lmp", "spp", "load") if column is None else (column.casefold(),)
+    book, found = Book(), ""
+    for source in sources:
+        table = sheet(source, "interval start", "time", "interval_start_utc")
+        value = table.column(*names)
+        found = table.header[value]
+        time_at = table.column("interval start", "interval_start_utc", "time")
+        clock = Clock(timezone or ("UTC" if "utc" in table.header[time_at].casefold() else None))
+        for time, number, place in table.cells(time_at, value, table.find("location")):
+            book.add(place.text or table.stem, clock.read(time), number.number(), time.place)
+    book, seconds = stepped(book, step)
+    usual = "MW" if found.casefold() == "load" else USD_PER_MWH
+    return book.table(unit or usual, fill, step=seconds, total=usual == "MW")
 
 
-def _gap(series: _Series, hours: range, at: int, missing: int) -> str:
-    """Say which hours have no value, and next to which row."""
-    many = f"{missing} hours are" if missing > 1 else "an hour is"
-    text = f"{series.name}: {many} missing from {_spoken(hours[at])} on"
-    own = series.readings.get(hours[at])
-    if own is not None:
-        return f"{own.place}: the value is empty; {text}"
-    earlier = [time for time in series.readings if time < hours[at]]
-    return f"{text}, after {series.readings[max(earlier)].place}" if earlier else text
+def read_table(
+    source: Source,
+    unit: str,
+    *,
+    total: bool = False,
+    timezone: str | None = None,
+    step: str | None = None,
+    fill: int = 0,
+) -> TimeTable:
+    """Read a table of any origin with a row a time and a column a place.
+
+    Parameters
+    ----------
+    source : path, Series or DataFrame
+        The first column, or the index, holds the times; every other column is a place. Columns may
+        be separated by commas, semicolons or tabs; decimal commas go with the last two.
+    unit : str
+        Of the values: "EUR/MWh", "g/kWh", "MW"; a column's own, as in "Berlin [MW]", must agree.
+    total : bool
+        Whether the values are amounts in their slots, which add up, such as demand in MWh.
+    timezone : str, optional
+        Of times that do not say it; "UTC" or an IANA name.
+    step : str, optional
+        Means (or totals) over slots of this length.
+    fill : int
+        Most slots in a row to fill by a straight line.
+
+    Returns
+    -------
+    TimeTable
+        In the unit given.
+
+    Raises
+    ------
+    InputError
+        If a time or a number is missing or broken; file, row and column are named.
+    """
+    book = Book()
+    table = sheet(source, "time", "datetime*", "date", "timestamp", "slot", "hour")
+    _wide(table, book, timezone, None, unit)
+    book, seconds = stepped(book, step, total)
+    return book.table(unit, fill, step=seconds, total=total)
 
 
-def _reading(place: str, time: _Cell, value: _Cell, scale: float) -> _Reading:
-    """Read a time and a value of at least 0, in the unit that `scale` turns into t/MWh."""
-    seconds = _seconds(time.text)
-    if seconds is None:
-        raise InputError(f"{place}, column {time.column!r}: {time.text!r} is no time")
-    if value.text in ("", "null"):
-        return _Reading(seconds, math.nan, place)
-    try:
-        number = float(value.text)
-    except ValueError:
-        number = math.nan
-    if not (math.isfinite(number) and number >= 0):
-        rule = "is no number of at least 0"
-        raise InputError(f"{place}, column {value.column!r}: {value.text!r} {rule}")
-    return _Reading(seconds, number * scale, place)
+def _wide(
+    table: Sheet, book: Book, timezone: str | None, zone: str | None, unit: str | None = None
+) -> None:
+    """Read a table whose first column holds the times, every other one a place."""
+    first = table.header[0] if table.header else ""
+    if len(table.header) < 2:
+        raise InputError(f"{table.source}: no column beside {first!r}; it needs one a place")
+    clock = Clock(timezone or ("UTC" if "utc" in first.casefold() else None))
+    names = [_place(table, name, zone, unit) for name in table.header[1:]]
+    for at, name in enumerate(names):
+        if name in names[:at]:
+            raise InputError(f"{table.source}: two columns are named {name!r}")
+    for time, *cells in table.cells(*range(len(table.header))):
+        times = clock.read(time)
+        for name, cell in zip(names, cells, strict=True):
+            book.add(name, times, cell.number(), cell.place)
 
 
-def _seconds(text: str) -> int | None:
-    """Read a time as seconds since 1970, UTC where it does not say otherwise."""
-    match = _TIME.fullmatch(text.strip())
-    if match is None:
-        return None
-    date, clock, second, _, sign, hours, minutes = match.groups()
-    try:
-        time = datetime.fromisoformat(f"{date}T{clock}:{second or '00'}+00:00")
-        offset = timedelta(hours=int(hours or 0), minutes=int(minutes or 0))
-    except ValueError:
-        return None
-    return int((time + offset if sign == "-" else time - offset).timestamp())
+def _place(table: Sheet, name: str, zone: str | None, unit: str | None) -> str:
+    """Return the name of a column's place, its unit checked and taken off."""
+    match = re.fullmatch(r"(.*?)\s*[\[(]([^\[\]()]*)[\])]", name)
+    if match and unit is not None and _looks_like_unit(match[2]):
+        if match[2].casefold() != unit.casefold():
+            where = f"{table.source}, column {name!r}"
+            raise InputError(f"{where}: the unit is {match[2]}, not {unit} as was said")
+        return match[1]
+    if name in ("0", "value", "price") and len(table.header) == 2:
+        return zone or (table.stem if table.source != "frame" else name)
+    return zone if zone and len(table.header) == 2 else name
 
 
-def _spoken(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
+def _looks_like_unit(text: str) -> bool:
+    return "/" in text or text.casefold() in ("mw", "kw", "mwh", "kwh", "gwh", "w")
 
 
-def _csv_rows(path: Path, *wanted: tuple[str, ...]) -> Iterator[tuple[str, list[_Cell]]]:
-    """Yield the place of every row and its cells of the columns wanted, in any of their names."""
-    rows = csv.reader(_text(path).splitlines())
-    header = [name.strip() for name in next(rows, [])]
-    plain = [name.casefold().replace("₂", "2") for name in header]
-    columns = []
-    for names in wanted:
-        there = [plain.index(name) for name in names if name in plain]
-        if not there:
-            either = " or ".join(f'"{name}"' for name in names)
-            raise InputError(
-                f"{path}: no column {either} in {', '.join(header) or 'its first row'}"
-            )
-        columns.append(there[0])
-    for number, row in enumerate(rows, start=2):
-        if not row:
-            continue
-        if len(row) <= max(columns):
-            raise InputError(
-                f"{path}, row {number}: {len(row)} cells; the header has {len(header)}"
-            )
-        yield f"{path}, row {number}", [_Cell(header[n], row[n].strip()) for n in columns]
-
-
-def _watttime_csv(path: Path) -> Iterator[tuple[str, str, _Cell, _Cell]]:
+def _watttime_csv(path: Path) -> Iterator[tuple[str, Cell, Cell]]:
     region = re.split(r"_(?=\d{4}|co2_|MOER)", path.stem)[0]
-    for place, (time, value) in _csv_rows(path, ("point_time", "timestamp"), ("value", "moer")):
-        yield region, place, time, value
+    table = sheet(path, "point_time", "timestamp")
+    columns = table.column("point_time", "timestamp"), table.column("value", "moer")
+    for time, value in table.cells(*columns):
+        yield region, time, value
 
 
-def _json_rows(path: Path) -> Iterator[tuple[str, str, _Cell, _Cell]]:
-    """Yield region, place, time and value from an answer of the API, or a list of answers."""
+def _json(path: Path) -> Any:
     try:
-        content = json.loads(_text(path))
+        return json.loads(read_text(path))
     except json.JSONDecodeError as error:
         raise InputError(f"{path}, row {error.lineno}: {error.msg}") from None
+
+
+def _json_rows(path: Path) -> Iterator[tuple[str, Cell, Cell]]:
+    """Yield region, time and value from an answer of the API, or a list of answers."""
+    content = _json(path)
     answers = content if isinstance(content, list) else [content]
     if all(isinstance(point, dict) and "point_time" in point for point in answers):
         answers = [{"data": answers}]  # version 2: every point says all about itself
@@ -301,8 +403,8 @@ def _json_rows(path: Path) -> Iterator[tuple[str, str, _Cell, _Cell]]:
             if not isinstance(point, dict) or not {"point_time", "value"} <= point.keys():
                 raise InputError(f'{place}: no "point_time" and "value"')
             value = "" if point["value"] is None else str(point["value"])
-            time = _Cell("point_time", str(point["point_time"]))
-            yield _region(place, meta | point), place, time, _Cell("value", value)
+            time = Cell(place, "point_time", str(point["point_time"]))
+            yield _region(place, meta | point), time, Cell(place, "value", value)
 
 
 def _region(place: str, about: dict[str, Any]) -> str:
@@ -317,12 +419,3 @@ def _region(place: str, about: dict[str, Any]) -> str:
     if not isinstance(region, str) or not region:
         raise InputError(f'{place}: neither "region" nor "ba" names the region')
     return region
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}") from None
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: not text in UTF-8") from None

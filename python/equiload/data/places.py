@@ -127,9 +127,16 @@ def geonames_cities() -> Places:
 
 
 def distance_km(a: Places, b: Places) -> Floats:
-    """Great-circle distances (len(a), len(b)) in km, by the haversine formula."""
-    lat_a, lat_b = np.radians(a.latitude)[:, None], np.radians(b.latitude)
-    lon_a, lon_b = np.radians(a.longitude)[:, None], np.radians(b.longitude)
+    """Great-circle distances (len(a), len(b)) in km."""
+    return great_circle_km(a.latitude, a.longitude, b.latitude, b.longitude)
+
+
+def great_circle_km(
+    latitude_a: Floats, longitude_a: Floats, latitude_b: Floats, longitude_b: Floats
+) -> Floats:
+    """Great-circle distances (len(a), len(b)) in km, by the haversine formula; degrees."""
+    lat_a, lat_b = np.radians(latitude_a)[:, None], np.radians(latitude_b)
+    lon_a, lon_b = np.radians(longitude_a)[:, None], np.radians(longitude_b)
     half = (
         np.sin((lat_b - lat_a) / 2) ** 2
         + np.cos(lat_a) * np.cos(lat_b) * np.sin((lon_b - lon_a) / 2) ** 2
