@@ -17,9 +17,9 @@ import numpy as np
 import equiload as el
 
 from .benchmarks.common import EGLB
+from .peers.variants import WAITING, split_waiting
 
 DELAYS = (0, 1, 2, 4, 8, 16, 24)
-WAITING = 0.2  # share of the work that may wait
 
 
 def main() -> None:
@@ -99,34 +99,17 @@ def frontier(
     print(f"{free} points certified by their neighbours\n", flush=True)
 
 
-def with_waiting(problem: el.Problem, slots: int) -> el.Problem:
-    """Split every gateway into work that must be served at once and work that may wait."""
-    gateways = problem.gateways
-    pairs = np.indices((2 * gateways, problem.sites)).reshape(2, -1)
-    network = el.Network.from_arcs(*pairs, gateways=2 * gateways, sites=problem.sites)
-    if slots:
-        network = network.with_delays(dict.fromkeys(range(gateways, 2 * gateways), slots))
-    return el.Problem(
-        demand=np.hstack([(1 - WAITING) * problem.demand, WAITING * problem.demand]),
-        capacity=problem.capacity,
-        price=problem.price,
-        footprints=problem.footprints,
-        equity=problem.equity,
-        network=network,
-    )
-
-
 def delays(problem: el.Problem, options: dict) -> None:
     """Print what waiting costs in time, and what it saves at prices and at limits of burdens."""
     print(f"{WAITING:.0%} of the work may wait, paper's weights")
     print("  most slots |    arcs | seconds | iterations | gap    | objective |   cost | heaviest")
     for slots in DELAYS:
-        row(slots, el.solve(with_waiting(problem, slots), **options))
+        row(slots, el.solve(split_waiting(problem, slots), **options))
     fair = el.solve(problem, **options)
     limits = {name: el.Budget(0.98 * float(e.max())) for name, e in fair.footprints.items()}
     print(f"\nheaviest burdens limited to 98% of those without waiting (cost {cost(fair):.0f})")
     for slots in (0, 24):
-        row(slots, el.solve(with_waiting(problem, slots).replace(equity=limits), **options))
+        row(slots, el.solve(split_waiting(problem, slots).replace(equity=limits), **options))
 
 
 def row(slots: int, s: el.Solution) -> None:

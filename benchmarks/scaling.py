@@ -60,7 +60,7 @@ def row(options: argparse.Namespace) -> dict[str, Any]:
     instance = to_instance(problem)
     verdict = judge(instance, solution.allocation)
     bound = lower_bound(
-        instance, solution.prices.capacity, [solution.prices.equity[key] for key in problem.equity]
+        instance, solution.prices.energy, [solution.prices.equity[key] for key in problem.equity]
     )
     return {
         "arcs": problem.slots * problem.arcs,

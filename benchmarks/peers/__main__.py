@@ -5,7 +5,7 @@ Examples
     python -m benchmarks.peers
     python -m benchmarks.peers --instances world-200 --seeds 0 1 2 --tol 1e-4 --time-limit 120
     python -m benchmarks.peers --solvers equiload highs-ipm clarabel --pool
-    python -m benchmarks.peers --instances world-50 --equity topmean budget
+    python -m benchmarks.peers --instances world-50 --variants waits-24 norm-4 all
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ import numpy as np
 from .check import judge, lower_bound
 from .instance import (
     EGLB,
-    EQUITY,
     ROOT,
     TRACES,
     WORLDS,
@@ -35,7 +34,9 @@ from .instance import (
     make_problem,
     to_instance,
 )
+from .program import FORMS
 from .table import add_ratios, markdown
+from .variants import VARIANTS
 
 SOLVERS = [
     "equiload",
@@ -43,16 +44,19 @@ SOLVERS = [
     "highs-ipm",
     "highs-hipo",
     "highs-pdlp",
+    "highs-qp",
     "ortools-pdlp",
     "clarabel",
+    "piqp",
     "scs",
     "cvxpy",
 ]
 INSTANCES = [*TRACES, "world-50", "world-200", "world-1000"]
+UNFIT = ("takes no", "for quadratic")  # how a solver says that a program is not of its kind
 GRACE = 120.0  # seconds beyond the limit: building, and solvers that rarely look at the clock
 SMOKE = {
     "instances": ["world-smoke"],
-    "equity": list(EQUITY),
+    "variants": ["max", "budget", "norm-4", "waits-4", "all"],
     "seeds": [0],
     "tol": [1e-6],
     "time_limit": 60.0,
@@ -87,10 +91,21 @@ def run(spec: dict[str, Any], instance: Instance) -> dict[str, Any]:
             answer = dict(file)
     if "allocation" in answer:
         record |= vars(judge(instance, answer["allocation"]))
-    if "capacity_price" in answer:
+    if "energy_price" in answer:
         equity = [answer[f"equity_{r}"] for r in range(len(instance.footprints))]
-        record["bound"] = lower_bound(instance, answer["capacity_price"], equity)
+        record["bound"] = lower_bound(instance, answer["energy_price"], equity)
     return record
+
+
+def repeated(spec: dict[str, Any], instance: Instance, repeats: int) -> dict[str, Any]:
+    """Return the run with the median time of several; one alone where it does not end well."""
+    records = [run(spec, instance)]
+    while len(records) < repeats and "solve_seconds" in records[-1]:
+        records.append(run(spec, instance))
+    if "solve_seconds" not in records[-1]:
+        return records[-1]
+    records.sort(key=lambda record: record["solve_seconds"])
+    return records[len(records) // 2]
 
 
 def add_gaps(records: list[dict[str, Any]]) -> None:
@@ -110,7 +125,7 @@ def add_gaps(records: list[dict[str, Any]]) -> None:
 
 def environment() -> dict[str, Any]:
     """Describe what the numbers depend on."""
-    packages = ["equiload", "highspy", "ortools", "clarabel", "scs", "cvxpy", "numpy"]
+    packages = ["equiload", "highspy", "ortools", "clarabel", "piqp", "scs", "cvxpy", "numpy"]
     found = {}
     for package in packages:
         try:
@@ -127,12 +142,13 @@ def arguments() -> argparse.Namespace:
     known = [*TRACES, *WORLDS]
     parser.add_argument("--instances", nargs="+", choices=known, default=INSTANCES, metavar="NAME")
     parser.add_argument("--solvers", nargs="+", choices=SOLVERS, default=SOLVERS, metavar="NAME")
-    parser.add_argument("--equity", nargs="+", choices=EQUITY, default=["max"], metavar="KIND")
+    parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=["max"], metavar="KIND")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0], help="of the worlds")
     parser.add_argument("--tol", nargs="+", type=float, default=[1e-4, 1e-6])
+    parser.add_argument("--repeats", type=int, default=1, help="runs of each; the median counts")
     parser.add_argument("--time-limit", type=float, default=600.0, help="seconds for every run")
     parser.add_argument("--threads", type=int, default=2, help="for every solver that uses any")
-    parser.add_argument("--form", choices=["arcs", "sites"], help="instead of each peer's best")
+    parser.add_argument("--form", choices=FORMS, help="instead of each peer's best")
     parser.add_argument("--pool", action="store_true", help="merge equal gateways for peers")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/peers.json"))
     parser.add_argument("--smoke", action="store_true", help="tiny; fails unless all agree")
@@ -146,15 +162,15 @@ def main() -> int:
     """Run everything asked for, writing the results after every instance."""
     given = arguments()
     records: list[dict[str, Any]] = []
-    for name, equity in product(given.instances, given.equity):
-        label = name if equity == "max" else f"{name}, {equity}"
+    for name, variant in product(given.instances, given.variants):
+        label = name if variant == "max" else f"{name}, {variant}"
         if name in TRACES and not EGLB.is_dir():
             print(f"{name}: skipped, its data are not beside the repository", flush=True)
             continue
         for seed in given.seeds if name in WORLDS else [0]:
             with tempfile.TemporaryDirectory() as folder:
                 file = Path(folder, "instance.npz")
-                instance = to_instance(make_problem(name, seed, equity))
+                instance = to_instance(make_problem(name, seed, variant))
                 instance.save(file)
                 batch = []
                 for tol in given.tol:
@@ -162,7 +178,7 @@ def main() -> int:
                         spec = {"instance": label, "instance_file": str(file), "seed": seed}
                         spec |= {"solver": solver, "tol": tol, "form": given.form}
                         spec |= {"time_limit": given.time_limit, "threads": given.threads}
-                        record = run(spec | {"pool": given.pool}, instance)
+                        record = repeated(spec | {"pool": given.pool}, instance, given.repeats)
                         seconds = record.get("solve_seconds", float("nan"))
                         print(
                             f"{label} seed {seed} tol {tol:g} {solver}: {record['status']}, "
@@ -180,7 +196,12 @@ def main() -> int:
     print(markdown(records))
     if not given.smoke:
         return 0
-    wrong = [r["solver"] for r in records if not (abs(r.get("gap", 1)) < 1e-4 > r["violation"])]
+    fit = [record for record in records if not record["status"].startswith(UNFIT)]
+    wrong = [
+        f"{r['solver']} ({r['instance']}: {r['status']})"
+        for r in fit
+        if not (abs(r.get("gap", 1)) < 1e-4 and r["violation"] < 1e-3)
+    ]
     if wrong:
         print(f"do not agree: {', '.join(wrong)}", file=sys.stderr)
     return 1 if wrong else 0

@@ -30,7 +30,7 @@ def site_load(instance: Instance, allocation: NDArray[np.float64]) -> NDArray[np
     load = np.zeros_like(instance.price)
     for delay in np.unique(instance.delay):
         arcs = np.flatnonzero(instance.delay == delay)
-        served = allocation[: instance.slots - delay, arcs] * instance.energy[arcs]
+        served = allocation[: max(0, instance.slots - delay), arcs] * instance.energy[arcs]
         np.add.at(load[delay:].T, instance.site[arcs], served.T)
     return load
 
@@ -41,6 +41,13 @@ def equity(footprint: Footprint, burden: NDArray[np.float64]) -> float:
         return float(burden.sum())
     if footprint.kind == "topmean":
         return float(np.sort(burden)[::-1][: footprint.count].mean())
+    if footprint.kind == "norm":
+        most = float(burden.max())
+        return (
+            most * float(((burden / most) ** footprint.q).sum() ** (1 / footprint.q))
+            if most
+            else 0.0
+        )
     return float(burden.max())
 
 
@@ -52,6 +59,7 @@ def judge(instance: Instance, allocation: NDArray[np.float64]) -> Verdict:
     past = np.arange(instance.slots)[:, None] + instance.delay >= instance.slots
 
     objective = float((allocation * instance.cost).sum() + (load * instance.price).sum())
+    objective += float((instance.quadratic * load**2).sum()) / 2
     budgets = []
     for footprint in instance.footprints:
         total = footprint.history.copy()
@@ -81,30 +89,52 @@ def admissible(footprint: Footprint, price: NDArray[np.float64]) -> NDArray[np.f
     if footprint.kind == "sum":
         return unit
     theta = np.divide(price, unit, out=np.zeros_like(unit), where=unit > 0)
+    if footprint.kind == "norm":
+        most, dual = float(theta.max()), footprint.q / (footprint.q - 1.0)
+        size = most * float(((theta / most) ** dual).sum() ** (1 / dual)) if most else 0.0
+        return unit * theta / max(1.0, size)
     theta = np.minimum(theta, 1.0 / min(footprint.count, theta.size))
     return unit * theta / max(1.0, theta.sum())
 
 
+def least_cost(
+    instance: Instance, price: NDArray[np.float64], energy_price: NDArray[np.float64]
+) -> float:
+    """Return min over 0 <= y <= capacity of (price - v) y + q y^2 / 2, summed over the cells."""
+    slope, q = energy_price - price, instance.quadratic
+    best = np.divide(slope, q, out=np.where(slope > 0, np.inf, 0.0), where=q > 0)
+    load = np.minimum(np.maximum(best, 0.0), instance.capacity)
+    open_ = load > 0
+    return float((q[open_] * load[open_] ** 2 / 2 - slope[open_] * load[open_]).sum())
+
+
 def lower_bound(
     instance: Instance,
-    capacity_price: NDArray[np.float64],
+    energy_price: NDArray[np.float64],
     equity_prices: list[NDArray[np.float64]],
 ) -> float:
-    """Return a lower bound on the optimum: valid for every price once these are made admissible."""
-    u = np.where(np.isfinite(instance.capacity), np.maximum(capacity_price, 0.0), 0.0)
-    marginal = instance.price + u
-    bound = -float((u * np.where(u > 0, instance.capacity, 0.0)).sum())
+    """Return a lower bound on the optimum: valid for every price once these are made admissible.
+
+    For marginal prices v of energy (T, I) and lambda of burdens: work at its cheapest arc at v, and
+    every cell at its cheapest load, which pays v, p, lambda f and q.
+    """
+    price, bound = instance.price.copy(), 0.0
     for footprint, given in zip(instance.footprints, equity_prices, strict=True):
-        price = admissible(footprint, np.maximum(given, 0.0))
-        marginal = marginal + price[footprint.region] * footprint.values
-        bound += float(price @ footprint.history)
+        burden_price = admissible(footprint, np.maximum(given, 0.0))
+        price += burden_price[footprint.region] * footprint.values
+        bound += float(burden_price @ footprint.history)
         if footprint.kind == "budget":
-            bound -= float((price * np.where(price > 0, footprint.limit, 0.0)).sum())
+            priced = burden_price > 0
+            bound -= float((burden_price * np.where(priced, footprint.limit, 0.0)).sum())
+    unbounded = ~np.isfinite(instance.capacity) & (instance.quadratic == 0)
+    marginal = np.where(unbounded, np.minimum(energy_price, price), energy_price)
+    bound += least_cost(instance, price, marginal)
 
     best = np.full_like(instance.demand, np.inf)
     for delay in np.unique(instance.delay):
         arcs = np.flatnonzero(instance.delay == delay)
         worth = instance.cost[arcs] + instance.energy[arcs] * marginal[delay:, instance.site[arcs]]
-        np.minimum.at(best[: instance.slots - delay].T, instance.gateway[arcs], worth.T)
+        usable = max(0, instance.slots - delay)
+        np.minimum.at(best[:usable].T, instance.gateway[arcs], worth.T)
     needed = instance.demand > 0
     return bound + float((instance.demand[needed] * best[needed]).sum())

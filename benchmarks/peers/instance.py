@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .variants import VARIANTS
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -24,32 +26,36 @@ WORLDS = {
     "world-50": (50, 20, 10, 168),
     "world-200": (200, 50, 16, 168),
     "world-1000": (1000, 200, 24, 168),
+    "world-3000": (3000, 600, 24, 168),
+    "world-5000-day": (5000, 2000, 24, 24),
+    "world-10000-day": (10_000, 4000, 24, 24),
 }
 TRACES = {"10dc-full": "full", "10dc-partial": "partial"}
-EQUITY = ("max", "topmean", "budget")  # what the terms of the named problems, all `Max`, become
 
 
 @dataclass(frozen=True)
 class Footprint:
     """One burden, priced by an equity function of its weighted totals, or limited by budgets."""
 
-    kind: str  # "max", "sum", "topmean" (the mean of the `count` largest) or "budget"
+    kind: str  # "max", "sum", "norm", "topmean" (the mean of the `count` largest) or "budget"
     weight: float  # mu, USD per unit; 0 for a budget
     values: NDArray[np.float64]  # (T, I)
     region: NDArray[np.int64]  # (I,)
     history: NDArray[np.float64]  # (G,)
     sensitivity: NDArray[np.float64]  # (G,)
     count: int  # regions in the mean; 1 for the others
+    q: float  # exponent of the norm; 1 for the others
     limit: NDArray[np.float64]  # (G,) most that a budget allows of a total; infinite for the others
 
 
 @dataclass(frozen=True)
 class Instance:
-    """A linear problem without shedding; all tables (T, .), all arc lists (A,)."""
+    """A problem without shedding; all tables (T, .), all arc lists (A,)."""
 
     demand: NDArray[np.float64]
     capacity: NDArray[np.float64]
     price: NDArray[np.float64]
+    quadratic: NDArray[np.float64]
     gateway: NDArray[np.int64]
     site: NDArray[np.int64]
     delay: NDArray[np.int64]
@@ -83,7 +89,7 @@ class Instance:
         footprints = []
         for r in range(count):
             parts = {f.name: flat.pop(f"{r}:{f.name}") for f in fields(Footprint)}
-            scalars = {"kind": str, "weight": float, "count": int}
+            scalars = {"kind": str, "weight": float, "count": int, "q": float}
             parts |= {name: read(parts[name]) for name, read in scalars.items()}
             footprints.append(Footprint(**parts))
         return cls(**flat, footprints=footprints)
@@ -129,8 +135,8 @@ class Instance:
         return smaller, lambda x: x[:, arc_to] * share[:, self.gateway]
 
 
-def make_problem(name: str, seed: int, equity: str = "max") -> equiload.Problem:
-    """Make a named problem with equiload's own readers and generator, with terms of one kind."""
+def make_problem(name: str, seed: int, variant: str = "max") -> equiload.Problem:
+    """Make a variant of a named problem with equiload's own readers and generator."""
     import equiload as el
 
     if name in TRACES:
@@ -140,27 +146,20 @@ def make_problem(name: str, seed: int, equity: str = "max") -> equiload.Problem:
         problem = el.data.world(
             sites=sites, gateways=gateways, slots=slots, seed=seed, arcs_per_gateway=arcs
         )
-    if equity == "max":
-        return problem
-    terms: dict[str, el.equity.Equity] = {}
-    fair = el.solve(problem, tol=1e-4) if equity == "budget" else None
-    for key, term in problem.equity.items():
-        if fair is None:
-            terms[key] = el.TopMean(term.weight, k=3)
-        else:  # a little above the least heaviest burden: tight, and surely feasible
-            terms[key] = el.Budget(1.01 * float(fair.footprints[key].max()))
-    return problem.replace(equity=terms)
+    return VARIANTS[variant](problem)
 
 
 def to_instance(problem: equiload.Problem) -> Instance:
-    """Copy the arrays of a problem that a linear program can express."""
+    """Copy the arrays of a problem."""
     import equiload as el
 
-    if problem.quadratic is not None or problem.shed_cost is not None:
-        raise ValueError("peers are compared on linear problems without shedding")
+    if problem.shed_cost is not None:
+        raise ValueError("peers are compared on problems without shedding")
     shape = problem.price.shape
     network = problem.network
-    kinds = {el.Max: "max", el.Sum: "sum", el.TopMean: "topmean", el.Budget: "budget"}
+    quadratic = 0.0 if problem.quadratic is None else problem.quadratic
+    kinds = {el.Max: "max", el.Sum: "sum", el.Norm: "norm", el.TopMean: "topmean"}
+    kinds[el.Budget] = "budget"
 
     def limit(key: str, equity: el.equity.Equity) -> NDArray[np.float64]:
         totals = problem.history[key].shape
@@ -171,6 +170,7 @@ def to_instance(problem: equiload.Problem) -> Instance:
         demand=np.array(problem.demand),
         capacity=np.array(np.broadcast_to(problem.capacity, shape)),
         price=np.array(problem.price),
+        quadratic=np.array(np.broadcast_to(quadratic, shape), dtype=np.float64),
         gateway=network.gateway.astype(np.int64),
         site=network.site.astype(np.int64),
         delay=network.delay.astype(np.int64),
@@ -185,6 +185,7 @@ def to_instance(problem: equiload.Problem) -> Instance:
                 history=np.array(problem.history[key]),
                 sensitivity=np.array(problem.sensitivity[key]),
                 count=int(getattr(equity, "k", 1)),
+                q=float(getattr(equity, "q", 1.0)),
                 limit=limit(key, equity),
             )
             for key, equity in problem.equity.items()
@@ -199,6 +200,7 @@ def to_problem(instance: Instance) -> equiload.Problem:
     makers = {
         "max": lambda f: el.Max(f.weight),
         "sum": lambda f: el.Sum(f.weight),
+        "norm": lambda f: el.Norm(f.weight, f.q),
         "topmean": lambda f: el.TopMean(f.weight, f.count),
         "budget": lambda f: el.Budget(f.limit),
     }
@@ -207,6 +209,7 @@ def to_problem(instance: Instance) -> equiload.Problem:
         demand=instance.demand,
         capacity=instance.capacity,
         price=instance.price,
+        quadratic=instance.quadratic if instance.quadratic.any() else None,
         footprints={key: f.values for key, f in named.items()},
         equity={key: makers[f.kind](f) for key, f in named.items()},
         regions={key: f.region for key, f in named.items()},

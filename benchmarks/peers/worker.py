@@ -49,36 +49,40 @@ def run_equiload(instance: Instance, spec: dict[str, Any]) -> tuple[Measured, di
         "solve_seconds": done - built,
         "reported_objective": s.objective,
         "iterations": s.iterations,
+        "method": s.method,
     }
-    answer = {"allocation": s.allocation, "capacity_price": s.prices.capacity}
+    answer = {"allocation": s.allocation, "energy_price": s.prices.energy}
     for r in range(len(instance.footprints)):
         answer[f"equity_{r}"] = s.prices.equity[str(r)]
     return measured, answer
 
 
 def run_peer(instance: Instance, spec: dict[str, Any]) -> tuple[Measured, dict[str, Any]]:
-    from .lp import build
-    from .solvers import PEERS, Limits
+    from .program import build
+    from .solvers import PEERS, Limits, Unfit
 
     setup, form = PEERS[spec["solver"]]
     start = time.perf_counter()
     smaller, split = instance.pooled() if spec["pool"] else (instance, lambda x: x)
-    lp = build(smaller, spec["form"] or form)
-    solve = setup(lp, Limits(spec["tol"], spec["time_limit"], spec["threads"]))
+    program = build(smaller, spec["form"] or form)
+    try:
+        solve = setup(program, Limits(spec["tol"], spec["time_limit"], spec["threads"]))
+    except Unfit as unfit:
+        return {"status": str(unfit)}, {}
     built = time.perf_counter()
     status, z = solve()
     done = time.perf_counter()
-    usable = z is not None and len(z) == lp.cost.size and np.all(np.isfinite(z))
+    usable = z is not None and len(z) == program.cost.size and np.all(np.isfinite(z))
     measured = {
         "status": status,
         "build_seconds": built - start,
         "solve_seconds": done - built,
-        "reported_objective": float(lp.cost @ z) + lp.offset if usable else None,
-        "rows": lp.matrix.shape[0],
-        "columns": lp.matrix.shape[1],
-        "entries": lp.matrix.nnz,
+        "reported_objective": program.value(z) if usable else None,
+        "rows": program.matrix.shape[0],
+        "columns": program.matrix.shape[1],
+        "entries": program.matrix.nnz,
     }
-    return measured, {"allocation": split(lp.allocation(np.asarray(z)))} if usable else {}
+    return measured, {"allocation": split(program.allocation(np.asarray(z)))} if usable else {}
 
 
 def main() -> None:
