@@ -4,9 +4,8 @@
 #include <system_error>
 #include <utility>
 
-#if defined(__linux__)
-#include <sched.h>
-#endif
+#include "host/cores.hpp"
+
 #if defined(__x86_64__) || defined(_M_X64)
 #include <immintrin.h>
 #endif
@@ -34,15 +33,11 @@ void wait_until(Done done) {
     }
 }
 
+std::atomic<int> helpers{0};  // threads of all teams beside those that called
+
 }  // namespace
 
-int usable_cores() {
-#if defined(__linux__)
-    cpu_set_t set;
-    if (sched_getaffinity(0, sizeof set, &set) == 0) return std::max(1, CPU_COUNT(&set));
-#endif
-    return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-}
+int idle_cores() { return std::max(1, usable_cores() - helpers.load(std::memory_order_relaxed)); }
 
 Team::Team(int threads)
     : size_(std::clamp(threads, 1, static_cast<int>(most_pieces))),  // more would find nothing to do
@@ -53,9 +48,11 @@ Team::Team(int threads)
     } catch (const std::system_error&) {  // the system grants no more: go on with those there are
         size_ = static_cast<int>(threads_.size()) + 1;
     }
+    helpers.fetch_add(size_ - 1, std::memory_order_relaxed);
 }
 
 Team::~Team() {
+    helpers.fetch_sub(size_ - 1, std::memory_order_relaxed);
     ending_ = true;
     call_.fetch_add(one_call);
     call_.notify_all();

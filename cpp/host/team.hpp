@@ -59,7 +59,8 @@ class Team {
     std::exception_ptr error_;
 };
 
-// Cores that this process may use.
-int usable_cores();
+// Cores that no other team's threads are at work on, at least 1: what a solve takes that was not told how
+// many. Solves in several threads of one process then share the cores instead of multiplying them.
+int idle_cores();
 
 }  // namespace equiload

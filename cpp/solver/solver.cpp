@@ -79,7 +79,7 @@ int Settings::cuda_ordinal() const {
 namespace {
 
 int available_threads(const Settings& settings) {
-    return settings.threads > 0 ? settings.threads : usable_cores();
+    return settings.threads > 0 ? settings.threads : idle_cores();
 }
 
 // Small problems are over before threads have met.

@@ -23,7 +23,7 @@ from .solver import solve
 from .sweep import Frontier, frontier, solve_batch
 
 if TYPE_CHECKING:
-    from . import data, online
+    from . import data, distributed, online
     from .online import compare, simulate
 
 __version__ = _version("equiload")
@@ -46,6 +46,7 @@ __all__ = [
     "check",
     "compare",
     "data",
+    "distributed",
     "frontier",
     "online",
     "simulate",
@@ -56,7 +57,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     # Imported on first use: a solve needs none of it.
-    if name in ("data", "online"):
+    if name in ("data", "distributed", "online"):
         return importlib.import_module(f".{name}", __name__)
     if name in ("compare", "simulate"):
         return getattr(importlib.import_module(".online", __name__), name)

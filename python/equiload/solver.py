@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 import re
 import sys
 import time
@@ -71,8 +72,10 @@ def solve(
         precision, which halves what they take. It computes in double precision all the same, and so
         are the answer and its certificate.
     threads : int, optional
-        CPU threads; by default as many as the process may use. The answer has the same bits for
-        any number.
+        CPU threads. By default what the environment variable EQUILOAD_NUM_THREADS or else
+        OMP_NUM_THREADS says; without them 1 in a process of `multiprocessing` (a pool's, joblib's,
+        a Dask worker's), and elsewhere the cores of the process's affinity and CPU quota that no
+        other solve's threads work on. The answer has the same bits for any number.
     time_limit : float, optional
         Seconds after which to stop with the best answer so far.
     max_iterations : int, optional
@@ -151,8 +154,8 @@ def _settings(
     settings["device"] = _device(device)
     settings["method"] = _choice("method", method, METHODS)
     settings["precision"] = _choice("precision", precision, PRECISIONS)
-    if threads is not None:
-        settings["threads"] = min(read_count("threads", threads), 2**31 - 1)
+    count = _threads() if threads is None else read_count("threads", threads)
+    settings["threads"] = min(count, 2**31 - 1)
     if time_limit is not None and time_limit != math.inf:
         rule = "it must be a number of seconds above 0"
         settings["time_limit"] = read_number("time_limit", time_limit, rule, 0.0, open_=True)
@@ -161,6 +164,19 @@ def _settings(
     checked = _core.Settings(**settings)
     _validate(checked)
     return checked
+
+
+def _threads() -> int:
+    """Return the threads of a solve that was not told how many; 0: the cores that are idle."""
+    if own := os.environ.get("EQUILOAD_NUM_THREADS"):
+        return read_count("EQUILOAD_NUM_THREADS", int(own) if own.isdecimal() else own)
+    # That of OpenMP may list one for each level of nesting; it is not ours to complain about.
+    openmp = os.environ.get("OMP_NUM_THREADS", "").split(",", 1)[0].strip()
+    if openmp.isdecimal() and int(openmp) > 0:
+        return int(openmp)
+    # A pool has a process for each core already. Who has not imported it is in none.
+    process = sys.modules.get("multiprocessing.process")
+    return 0 if process is None or process.parent_process() is None else 1
 
 
 def _validate(settings: _core.Settings) -> None:

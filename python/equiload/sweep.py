@@ -56,8 +56,8 @@ def solve_batch(
         are solved side by side, as many as fit into its memory. They are solved where their arrays
         lie if all lie on the same device, else by way of the host.
     threads : int, optional
-        Scenarios in work at the same time on the host; by default as many as the process may use
-        cores. The answers have the same bits for any number.
+        Scenarios in work at the same time on the host; by default as many as for `solve`. The
+        answers have the same bits for any number.
     time_limit : float, optional
         Seconds for all scenarios together. Those that it leaves no time for return their first
         certified plan.

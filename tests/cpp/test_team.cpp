@@ -2,10 +2,15 @@
 #include <doctest/doctest.h>
 
 #include <atomic>
+#include <filesystem>
+#include <fstream>
+#include <random>
 #include <stdexcept>
+#include <string>
 #include <thread>
 #include <vector>
 
+#include "host/cores.hpp"
 #include "host/team.hpp"
 
 namespace equiload::test {
@@ -109,7 +114,59 @@ TEST_CASE("a team is never larger than the number of pieces") {
     CHECK(Team(-3).size() == 1);
 }
 
-TEST_CASE("a process has at least one core") { CHECK(usable_cores() >= 1); }
+TEST_CASE("what is not told how many threads to take shares the cores") {
+    const int all = usable_cores();
+    CHECK(all >= 1);
+    CHECK(idle_cores() == all);
+    const Team one(1);
+    CHECK(idle_cores() == all);  // the thread that calls works anyway
+    {
+        const Team other(all + 3);
+        CHECK(idle_cores() == 1);
+    }
+    CHECK(idle_cores() == all);
+}
+
+// A file system with the files of control groups.
+class Groups {
+ public:
+    Groups() { std::filesystem::remove_all(root_); }
+    ~Groups() { std::filesystem::remove_all(root_); }
+    Groups& file(const std::string& path, const std::string& text) {
+        const std::filesystem::path whole = root_ / path;
+        std::filesystem::create_directories(whole.parent_path());
+        std::ofstream(whole) << text << "\n";
+        return *this;
+    }
+    int cores() const { return quota_cores(root_.string()); }
+
+ private:
+    const std::filesystem::path root_ = std::filesystem::temp_directory_path() /
+                                        ("equiload-groups-" + std::to_string(std::random_device()()));
+};
+
+TEST_CASE("the quota of a control group, version 2") {
+    Groups groups;
+    CHECK(groups.cores() == 0);
+    groups.file("proc/self/cgroup", "0::/jobs/one");
+    CHECK(groups.cores() == 0);
+    groups.file("sys/fs/cgroup/jobs/one/cpu.max", "max 100000");
+    CHECK(groups.cores() == 0);
+    groups.file("sys/fs/cgroup/jobs/cpu.max", "350000 100000");
+    CHECK(groups.cores() == 4);
+    groups.file("sys/fs/cgroup/jobs/one/cpu.max", "20000 100000");
+    CHECK(groups.cores() == 1);
+}
+
+TEST_CASE("the quota of a control group, version 1, seen from within a container") {
+    Groups groups;
+    groups.file("proc/self/cgroup", "3:cpuset:/docker/x\n2:cpu,cpuacct:/docker/x\n0::/docker/x");
+    groups.file("sys/fs/cgroup/cpu/cpu.cfs_quota_us", "-1");
+    groups.file("sys/fs/cgroup/cpu/cpu.cfs_period_us", "100000");
+    CHECK(groups.cores() == 0);
+    groups.file("sys/fs/cgroup/cpu/cpu.cfs_quota_us", "200000");
+    CHECK(groups.cores() == 2);
+}
 
 }  // namespace
 }  // namespace equiload::test
