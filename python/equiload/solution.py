@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
-import zipfile
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields, replace
-from pathlib import Path
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from . import _core
-from ._arrays import AnyArray, FloatArray
+from ._arrays import FloatArray
 from ._devices import Device, device_of
 from ._tables import Output
 from .audit import Audit, audit_footprint
@@ -29,19 +26,11 @@ __all__ = ["Infeasibility", "Prices", "Solution"]
 
 DENSE_LIMIT = 200_000_000
 
-_SCALARS = ["status", "objective", "lower_bound", "gap", "iterations", "restarts"]
-_SCALARS += ["seconds", "setup_seconds", "device", "method", "threads"]
+# What describes a solution beside its arrays, in the words of the core.
+SCALARS = ["status", "objective", "lower_bound", "gap", "iterations", "restarts"]
+SCALARS += ["seconds", "setup_seconds", "device", "method", "threads"]
 # Arrays over slots, which a solve on a device writes there.
 _LARGE = ("allocation", "shed", "site_load", "capacity_prices", "energy_prices")
-_UNITS = {
-    "allocation": "MWh of work",
-    "shed": "MWh of work",
-    "site_load": "MWh",
-    "capacity_price": "USD/MWh",
-    "energy_price": "USD/MWh",
-}
-# A variable as xarray takes it: the names of its dimensions and its values.
-_Variables = dict[str, tuple[tuple[str, ...], AnyArray]]
 
 
 @dataclass(frozen=True)
@@ -238,16 +227,9 @@ class Solution:
         InputError
             If the package xarray is missing.
         """
-        from .data import files
+        from .data import answers
 
-        dataset = files.to_xarray(self.problem)
-        for name, names in self.problem.region_names.items():
-            dataset.coords[f"regions_{name}"] = np.array(names)
-        for variable, (dims, values) in self._variables().items():
-            dataset[variable] = (dims, values)
-            dataset[variable].attrs["units"] = _UNITS.get(variable, "")
-        dataset.attrs["solution"] = json.dumps(self._header())
-        return dataset
+        return answers.to_xarray(self)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the problem and its solution to one file.
@@ -262,14 +244,9 @@ class Solution:
         InputError
             If the path ends otherwise or cannot be written.
         """
-        path = _checked(path)
-        try:
-            if path.suffix == ".nc":
-                self.to_xarray().to_netcdf(path)
-            else:
-                np.savez(path, **self._plain())  # type: ignore[arg-type]
-        except OSError as error:
-            raise InputError(f"{path}: {error.strerror or error}") from None
+        from .data import answers
+
+        answers.save(self, path)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Solution:
@@ -285,18 +262,9 @@ class Solution:
         InputError
             If the file cannot be read or holds no solution.
         """
-        path = _checked(path)
-        try:
-            if path.suffix == ".nc":
-                return cls._from_netcdf(path)
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-                return cls._from_plain(dict(stored))
-        except (KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
-            if isinstance(error, InputError):
-                raise
-            raise InputError(f"{path}: not a solution that Solution.save wrote") from None
-        except OSError as error:
-            raise InputError(f"{path}: {error.strerror or error}") from None
+        from .data import answers
+
+        return answers.load(path)
 
     def __repr__(self) -> str:
         """Summarise in one line."""
@@ -328,7 +296,7 @@ class Solution:
             breakdown=dict(zip(COSTS, costs, strict=True))
             | {name: equity_costs[name] for name in problem.equity},
             infeasibility=_explain(problem, result) if result.status == "infeasible" else None,
-            **{name: getattr(result, name) for name in _SCALARS},
+            **{name: getattr(result, name) for name in SCALARS},
         )
         device = problem._device
         return solution if device is None else _DeviceSolution(solution, device)
@@ -348,92 +316,6 @@ class Solution:
         binding = term.binding(prices / (term.weight * self.problem.sensitivity[name]))
         names = self.problem.region_names[name]
         return {names[g]: float(prices[g]) for g in np.flatnonzero(binding)}
-
-    def _variables(self) -> _Variables:
-        """Return the arrays of the solution, without those of the problem."""
-        cells = ("slot", "site")
-        variables: _Variables = {
-            "allocation": (("slot", "arc"), self.allocation),
-            "site_load": (cells, self.site_load),
-            "capacity_price": (cells, self.prices.capacity),
-            "energy_price": (cells, self.prices.energy),
-        }
-        if self.shed is not None:
-            variables["shed"] = (("slot", "gateway"), self.shed)
-        reason = self.infeasibility
-        if reason is not None and reason.prices is not None:
-            variables["infeasibility_price"] = (cells, reason.prices)
-        for name, prices in ((reason and reason.budgets) or {}).items():
-            variables[f"infeasibility_price_{name}"] = ((f"regions_{name}",), prices)
-        for name, totals in self.footprints.items():
-            variables[f"total_{name}"] = ((f"regions_{name}",), totals)
-            variables[f"equity_price_{name}"] = ((f"regions_{name}",), self.prices.equity[name])
-        return variables
-
-    def _header(self) -> dict[str, Any]:
-        """Return everything of the solution that is no array."""
-        header = {name: getattr(self, name) for name in _SCALARS} | {"breakdown": self.breakdown}
-        header["infeasibility"] = None
-        if self.infeasibility is not None:
-            gone = {"prices": None, "budgets": None}
-            header["infeasibility"] = asdict(self.infeasibility) | gone
-        return header
-
-    def _plain(self) -> dict[str, AnyArray]:
-        """Return the problem and its solution as arrays and two strings of JSON."""
-        from .data import layout
-
-        header, variables = layout.pack(self.problem)
-        labels = {
-            f"label_{dim}": np.array(v) for dim, v in layout.given_labels(self.problem).items()
-        }
-        texts = {"scenario": np.array(json.dumps(header))}
-        texts["solution"] = np.array(json.dumps(self._header()))
-        arrays = {name: values for name, (_, values) in (variables | self._variables()).items()}
-        return arrays | labels | texts
-
-    @classmethod
-    def _from_plain(cls, stored: dict[str, AnyArray]) -> Solution:
-        from .data import layout
-
-        header, scalars = (json.loads(str(stored.pop(key))) for key in ("scenario", "solution"))
-        labels = {dim: stored[f"label_{dim}"] for dim in header["labels"]}
-        tables = {name: (tuple(dims), stored[name]) for name, dims in header["tables"].items()}
-        return cls._assemble(layout.unpack(header, tables, labels), stored, scalars)
-
-    @classmethod
-    def _from_netcdf(cls, path: Path) -> Solution:
-        from .data import files
-
-        with files.require_xarray().open_dataset(path) as lazy:
-            dataset = lazy.load()
-        arrays = {str(name): variable.values for name, variable in dataset.data_vars.items()}
-        header = json.loads(dataset.attrs["solution"])
-        return cls._assemble(files.from_xarray(dataset), arrays, header)
-
-    @classmethod
-    def _assemble(
-        cls, problem: Problem, arrays: Mapping[str, AnyArray], header: dict[str, Any]
-    ) -> Solution:
-        reason = header.pop("infeasibility")
-        if reason is not None:
-            reason["prices"] = arrays.get("infeasibility_price")
-            key = "infeasibility_price_"
-            budgets = {n: arrays[key + n] for n in problem.footprints if key + n in arrays}
-            reason["budgets"] = budgets or None
-            pairs = {name: tuple(reason[name]) for name in ("sites", "gateways")}
-            reason = Infeasibility(**(reason | pairs))
-        equity = {name: arrays[f"equity_price_{name}"] for name in problem.footprints}
-        return cls(
-            problem=problem,
-            allocation=arrays["allocation"],
-            shed=arrays.get("shed"),
-            site_load=arrays["site_load"],
-            footprints={name: arrays[f"total_{name}"] for name in problem.footprints},
-            prices=Prices(arrays["capacity_price"], arrays["energy_price"], equity),
-            infeasibility=reason,
-            **header,
-        )
 
 
 class _DeviceSolution(Solution):
@@ -554,10 +436,3 @@ def _over_budget(problem: Problem, prices: Mapping[str, FloatArray], excess: flo
         f"the budgets of {' and '.join(where)} cannot all be kept: every allocation exceeds them, "
         f"by {short:.4g} or more on their price-weighted average"
     )
-
-
-def _checked(path: str | os.PathLike[str]) -> Path:
-    path = Path(path)
-    if path.suffix not in (".npz", ".nc"):
-        raise InputError(f"{path}: the name must end in .npz or .nc")
-    return path
