@@ -183,11 +183,12 @@ def read_number(
     return number
 
 
-def read_count(field: str, value: object, low: int = 1) -> int:
-    """Read one whole number that is at least `low`."""
+def read_count(field: str, value: object, low: int = 1, high: int | None = None) -> int:
+    """Read one whole number that is at least `low` and, where there is one, at most `high`."""
     rule = f"it must be a whole number of at least {low}"
+    rule += "" if high is None else f" and at most {high}"
     number = read_number(field, value, rule, low)
-    if number != int(number):
+    if number != int(number) or (high is not None and number > high):
         raise InputError(f"{field} is {spoken(number)}; {rule}")
     return int(number)
 

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ._account import operator_cost
 from ._arrays import FloatArray
+from ._call import call, follow, read_settings
+from .answer import Answer
 
-__all__ = ["Audit", "FootprintAudit", "gini"]
+__all__ = ["Audit", "FootprintAudit", "audit", "audit_footprint", "gini", "price_of_fairness"]
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,37 @@ class Audit(Mapping[str, FootprintAudit]):
             share = self.price_of_fairness / max(1.0, abs(self.operator_cost))
             cost += f", of which fairness {self.price_of_fairness:.6g} USD ({share:.2%})"
         return "\n".join([*lines, cost])
+
+
+def audit(answer: Answer, fairness: bool = False) -> Audit:
+    """Report how an answer, in NumPy arrays, spreads every footprint; see `Solution.audit`."""
+    rows = {
+        name: audit_footprint(totals, _binding(answer, name))
+        for name, totals in answer.footprints.items()
+    }
+    extra = price_of_fairness(answer) if fairness else None
+    return Audit(rows, operator_cost(answer.breakdown), extra)
+
+
+def price_of_fairness(answer: Answer) -> float:
+    """Return how much less the operator would pay without any equity term, USD.
+
+    Solves the problem of the answer without its equity terms.
+    """
+    blind = answer.problem.replace(equity={})
+    settings = read_settings()
+    raw = call(blind, settings, worker=follow(settings, [blind]))
+    return operator_cost(answer.breakdown) - raw.result.objective
+
+
+def _binding(answer: Answer, name: str) -> dict[str, float]:
+    """Return the regions that decide a footprint's equity term, with their prices."""
+    term, prices = answer.problem.equity.get(name), answer.prices.equity[name]
+    if term is None or term.weight == 0:
+        return {}
+    binding = term.binding(prices / (term.weight * answer.problem.sensitivity[name]))
+    names = answer.problem.region_names[name]
+    return {names[g]: float(prices[g]) for g in np.flatnonzero(binding)}
 
 
 def audit_footprint(totals: FloatArray, binding: Mapping[str, float]) -> FootprintAudit:

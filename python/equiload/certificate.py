@@ -11,11 +11,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ._account import burdened_price, burdens, equity_costs, relative_gap, site_costs
 from ._arrays import FloatArray, IntArray
+from .answer import Answer
 from .equity import Budget
 from .errors import InputError
+from .infeasibility import Infeasibility
 from .problem import Problem
-from .solution import Infeasibility, Solution, relative_gap
 
 __all__ = ["Certificate", "certify"]
 
@@ -58,7 +60,7 @@ class Certificate:
         )
 
 
-def certify(problem: Problem, solution: Solution) -> Certificate:
+def certify(problem: Problem, solution: Answer) -> Certificate:
     r"""Recompute feasibility, objective and lower bound of a solution from the data.
 
     For prices ``u`` of capacity and ``lambda`` of burdens, with ``c0 = p + sum_r lambda_r f_r``,
@@ -97,12 +99,14 @@ def certify(problem: Problem, solution: Solution) -> Certificate:
         raise InputError(f"solution.allocation has shape {found}; expected (slots, arcs) = {shape}")
     arcs = _Arcs(problem)
     load, unmet, arc_cost = _serve(problem, solution, arcs)
-    totals = _totals(problem, load)
+    totals = burdens(problem, load)
     broken = unmet, _overload(problem, load), _overspent(problem, totals)
     if solution.infeasibility is not None and solution.infeasibility.prices is not None:
         if _proves_infeasible(problem, solution.infeasibility, arcs):
             return Certificate(*broken, math.inf, math.inf, math.nan)
-    objective = arc_cost + _site_cost(problem, load) + _equity_cost(problem, totals)
+    energy, curve = site_costs(problem, load)
+    terms = equity_costs(problem.equity, problem.sensitivity, totals)
+    objective = arc_cost + (problem.idle_cost + energy + curve) + sum(terms.values())
     bound = _bound(problem, solution, arcs)
     return Certificate(*broken, objective, bound, relative_gap(objective, bound))
 
@@ -132,7 +136,7 @@ class _Arcs:
         return least
 
 
-def _serve(problem: Problem, solution: Solution, arcs: _Arcs) -> tuple[FloatArray, float, float]:
+def _serve(problem: Problem, solution: Answer, arcs: _Arcs) -> tuple[FloatArray, float, float]:
     """Return the load of every site and slot (T, I), the worst unmet share and the arc cost."""
     network, slots, sites = problem.network, problem.slots, problem.sites
     load = np.zeros((slots, sites))
@@ -164,30 +168,6 @@ def _overload(problem: Problem, load: FloatArray) -> float:
     return float(excess.max())
 
 
-def _site_cost(problem: Problem, load: FloatArray) -> float:
-    cost = problem.idle_cost + float((problem.price * load).sum())
-    if problem.quadratic is not None:
-        cost += float((problem.quadratic * load**2).sum()) / 2
-    return cost
-
-
-def _totals(problem: Problem, load: FloatArray) -> dict[str, FloatArray]:
-    """Return the burdens of the regions under every equity term."""
-    totals = {}
-    for name in problem.equity:
-        by_site = (problem.footprints[name] * load).sum(axis=0)
-        carried = problem.carried[name]
-        totals[name] = carried + np.bincount(problem.regions[name], by_site, carried.size)
-    return totals
-
-
-def _equity_cost(problem: Problem, totals: dict[str, FloatArray]) -> float:
-    return sum(
-        term.weight * term.value(problem.sensitivity[name] * totals[name])
-        for name, term in problem.equity.items()
-    )
-
-
 def _overspent(problem: Problem, totals: dict[str, FloatArray]) -> float:
     worst = 0.0
     for name, term in problem.equity.items():
@@ -199,11 +179,11 @@ def _overspent(problem: Problem, totals: dict[str, FloatArray]) -> float:
     return worst
 
 
-def _bound(problem: Problem, solution: Solution, arcs: _Arcs) -> float:
+def _bound(problem: Problem, solution: Answer, arcs: _Arcs) -> float:
     capacity = np.broadcast_to(problem.capacity, problem.price.shape)
     # An unlimited site has nothing to price.
     scarcity = np.where(np.isfinite(capacity), np.maximum(solution.prices.capacity, 0.0), 0.0)
-    base, terms = _burdened_price(problem, solution)
+    base, terms = _priced(problem, solution)
     terms.append(problem.idle_cost)
     price = base + scarcity
     terms.append(-_worth(scarcity, capacity))
@@ -217,19 +197,18 @@ def _bound(problem: Problem, solution: Solution, arcs: _Arcs) -> float:
     return math.fsum(terms)
 
 
-def _burdened_price(problem: Problem, solution: Solution) -> tuple[FloatArray, list[float]]:
+def _priced(problem: Problem, solution: Answer) -> tuple[FloatArray, list[float]]:
     """Return ``c0 = p + sum_r lambda_r f_r`` (T, I), the worth of histories and of budgets."""
-    base, histories = problem.price.copy(), []
+    prices, histories = {}, []
     for name, term in problem.equity.items():
         if term.weight == 0:
             continue
         scale = term.weight * problem.sensitivity[name]
-        burden_price = scale * term.into_dual_set(solution.prices.equity[name] / scale)
-        base += burden_price[problem.regions[name]] * problem.footprints[name]
-        histories.append(float(burden_price @ problem.carried[name]))
+        price = prices[name] = scale * term.into_dual_set(solution.prices.equity[name] / scale)
+        histories.append(float(price @ problem.carried[name]))
         if isinstance(term, Budget):
-            histories.append(-_worth(burden_price, term.limits(burden_price.size)))
-    return base, histories
+            histories.append(-_worth(price, term.limits(price.size)))
+    return burdened_price(problem, prices), histories
 
 
 def _worth(price: FloatArray, amount: FloatArray) -> float:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import _core
 from ._arrays import AnyArray, BoolArray, FloatArray
+from ._call import call, read_settings
+from .infeasibility import explain
 from .problem import Problem
-from .solution import Solution
 
 __all__ = ["Finding", "Report", "check"]
 
@@ -166,9 +166,8 @@ def _overfull(problem: Problem, slot: int, what: str, there: str) -> Finding:
 
 def _feasibility(problem: Problem) -> Iterator[Finding]:
     """Ask the core, which begins with a feasible allocation or a proof that there is none."""
-    result = _core.solve(problem._core(), _core.Settings(max_iterations=1))
-    if result.status == "infeasible":
-        reason = Solution._from_core(problem, result)._as_made().infeasibility
+    reason = explain(problem, call(problem, read_settings(max_iterations=1)).result)
+    if reason is not None:
         yield Finding("error", "capacity", str(reason))
 
 

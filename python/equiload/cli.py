@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import plot
+from ._call import PRECISIONS
 from ._core import build_info
 from .checking import check
 from .data import load, save, world
@@ -17,7 +18,7 @@ from .errors import InputError
 from .online import Comparison, compare, standard_policies
 from .problem import COSTS, Problem
 from .solution import Solution
-from .solver import PRECISIONS, solve
+from .solver import solve
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

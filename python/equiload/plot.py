@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from ._account import burdens_by_slot
 from ._arrays import FloatArray, read_count
 from .errors import InputError
-from .solution import Solution
+from .problem import Problem
+from .solution import Solution, region_totals
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-    from .online import Comparison, Run
-    from .sweep import Frontier
 
 __all__ = [
     "burden_bars",
@@ -33,6 +32,35 @@ _COLOURS = ("#E69F00", "#0072B2", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
 _HATCHES = ("//", "", "..", "xx", "\\\\", "++")
 _MARKERS = ("o", "s", "^", "D")
 _UNITS = {"carbon": "t", "water": "m³"}
+
+
+# What is drawn here of results whose rooms know of pictures: a `Frontier`, a `Run`, a `Comparison`.
+class _Frontier(Protocol):
+    @property
+    def cost(self) -> FloatArray: ...
+    @property
+    def burden(self) -> dict[str, FloatArray]: ...
+    @property
+    def weights(self) -> Mapping[str, FloatArray]: ...
+    def __getitem__(self, index: int, /) -> Solution: ...
+
+
+class _Run(Protocol):
+    @property
+    def problem(self) -> Problem: ...
+    @property
+    def policy(self) -> str: ...
+    @property
+    def prices(self) -> Mapping[str, FloatArray]: ...
+    @property
+    def site_load(self) -> FloatArray: ...
+
+
+class _Comparison(Protocol):
+    @property
+    def problem(self) -> Problem: ...
+    @property
+    def rows(self) -> list[dict[str, Any]]: ...
 
 
 def burden_bars(solutions: Mapping[str, Solution], most: int = 24) -> Figure:
@@ -105,7 +133,7 @@ def site_load(solution: Solution, most: int = 60) -> Figure:
     return figure
 
 
-def price_paths(run: Run, most: int = 6) -> Figure:
+def price_paths(run: _Run, most: int = 6) -> Figure:
     """Draw how the prices of the regions' burdens moved, one panel a footprint.
 
     Parameters
@@ -131,7 +159,7 @@ def price_paths(run: Run, most: int = 6) -> Figure:
     return _paths_figure(run, paths or run.prices, read_count("most", most), "price of {}", "USD/")
 
 
-def cumulative_burden(run: Run, most: int = 6) -> Figure:
+def cumulative_burden(run: _Run, most: int = 6) -> Figure:
     """Draw how the burdens of the regions grew, history included, one panel a footprint.
 
     Parameters
@@ -154,15 +182,13 @@ def cumulative_burden(run: Run, most: int = 6) -> Figure:
     problem, paths = run.problem, {}
     if not problem.footprints:
         raise InputError("the problem has no footprints; there is nothing to draw")
-    for name, values in problem.footprints.items():
-        grown = np.zeros((problem.slots, problem.history[name].size))
-        drawn = run.site_load + (0.0 if problem.idle_power is None else problem.idle_power)
-        np.add.at(grown.T, problem.regions[name], (values * drawn).T)
-        paths[name] = problem.history[name] + grown.cumsum(axis=0)
+    for name in problem.footprints:
+        grown = burdens_by_slot(problem, name, run.site_load).cumsum(axis=0)
+        paths[name] = problem.history[name] + grown
     return _paths_figure(run, paths, read_count("most", most), "{} so far", "")
 
 
-def cost_against_burden(comparison: Comparison) -> Figure:
+def cost_against_burden(comparison: _Comparison) -> Figure:
     """Draw what every policy costs the operator against the worst burden, one panel a footprint.
 
     Parameters
@@ -199,7 +225,7 @@ def cost_against_burden(comparison: Comparison) -> Figure:
 
 
 def _paths_figure(
-    run: Run, paths: Mapping[str, FloatArray], most: int, title: str, per: str
+    run: _Run, paths: Mapping[str, FloatArray], most: int, title: str, per: str
 ) -> Figure:
     """Draw one line a region, those that end highest in colour."""
     figure = _figure(11.0, 3.2 * len(paths))
@@ -233,7 +259,7 @@ def _shared_footprints(solutions: Mapping[str, Solution]) -> list[str]:
 
 def _burden_panel(axes: Axes, name: str, solutions: Mapping[str, Solution], most: int) -> None:
     """Draw the grouped bars of one footprint."""
-    totals = {label: one._as_made().footprints[name] for label, one in solutions.items()}
+    totals = {label: region_totals(one)[name] for label, one in solutions.items()}
     order = np.argsort(-np.max(list(totals.values()), axis=0), kind="stable")[:most]
     width, unit = 0.8 / len(totals), _UNITS.get(name, "")
     for n, (label, values) in enumerate(totals.items()):
@@ -282,7 +308,7 @@ def _figure(width: float, height: float) -> Figure:
     return figure
 
 
-def frontier_curves(frontier: Frontier) -> Figure:
+def frontier_curves(frontier: _Frontier) -> Figure:
     """Draw what the operator pays against the burdens, one panel a footprint.
 
     Parameters

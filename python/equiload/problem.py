@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -29,9 +29,7 @@ from ._tables import Table, Tables, fitted, read, require_all
 from .equity import Budget, Equity, core_terms
 from .errors import InputError
 from .network import Network
-
-if TYPE_CHECKING:
-    from .online.static import Slot, Static
+from .slots import Slot, Static
 
 __all__ = ["Problem"]
 
@@ -272,9 +270,22 @@ class Problem(Frozen):
             Network, equity, regions, sensitivity, history and names; capacity and quadratic cost
             where they are the same in all slots; the number of slots.
         """
-        from .online.static import static_of
-
-        return static_of(self)
+        capacity, quadratic = self.capacity, self.quadratic
+        return Static(
+            network=self.network,
+            capacity=capacity if capacity.ndim == 1 else None,
+            quadratic=quadratic if quadratic is not None and quadratic.ndim == 1 else None,
+            footprints=tuple(self.footprints),
+            equity=self.equity,
+            regions=self.regions,
+            region_names=self.region_names,
+            history=self.history,
+            sensitivity=self.sensitivity,
+            shed_cost=self.shed_cost,
+            slots=self.slots,
+            site_names=self.site_names,
+            gateway_names=self.gateway_names,
+        )
 
     def slot(self, t: int) -> Slot:
         """Return the data of one slot, as an online policy meets them.
@@ -289,11 +300,16 @@ class Problem(Frozen):
         InputError
             If there is no such slot.
         """
-        from .online.static import slot_of
-
         if not 0 <= t < self.slots:
             raise InputError(f"t is {t}; the problem has slots 0 to {self.slots - 1}")
-        return slot_of(self, t)
+        return Slot(
+            demand=self.demand[t],
+            capacity=_in_slot(self.capacity, t),
+            price=self.price[t],
+            footprints={name: values[t] for name, values in self.footprints.items()},
+            quadratic=None if self.quadratic is None else _in_slot(self.quadratic, t),
+            idle=None if self.idle_power is None else _in_slot(self.idle_power, t),
+        )
 
     def replace(self, **changes: Any) -> Problem:
         """Return a new problem with some arguments of the constructor changed.
@@ -366,13 +382,6 @@ class Problem(Frozen):
     def _shape(self, name: str) -> tuple[int, ...]:
         return self._table(name).shape
 
-    def _burdened_price(self, prices: Mapping[str, FloatArray]) -> FloatArray:
-        """Return ``c0 = p + sum_r lambda_r f_r`` (T, I) at prices of the burdens."""
-        cost = self.price.copy()
-        for name, price in prices.items():
-            cost += price[self.regions[name]] * self.footprints[name]
-        return cost
-
     def _region_argument(self, name: str) -> AnyArray:
         """Return the regions of the sites as the user would give them: labels where there are."""
         codes, names = self.regions[name], self.region_names[name]
@@ -416,6 +425,11 @@ class Problem(Frozen):
             parameter=parameter,
             limit=limit,
         )
+
+
+def _in_slot(table: FloatArray, t: int) -> FloatArray:
+    """Return the row of a slot, as a view; a table without slots is the same in all."""
+    return table if table.ndim == 1 else table[t]
 
 
 def _from_arguments(arguments: dict[str, Any]) -> Problem:

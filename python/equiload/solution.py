@@ -10,86 +10,28 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import _core
 from ._arrays import FloatArray
+from ._call import Raw
 from ._devices import Device, device_of
-from ._tables import Output
-from .audit import Audit, audit_footprint
-from .equity import Budget
+from .answer import SCALARS, Answer, Prices
+from .audit import Audit, audit
 from .errors import InputError
-from .problem import COSTS, Problem, region_axis
+from .infeasibility import Infeasibility, explain
+from .problem import COSTS
 
 if TYPE_CHECKING:
     import xarray
 
-__all__ = ["Infeasibility", "Prices", "Solution"]
+__all__ = ["Infeasibility", "Prices", "Solution", "region_totals"]
 
 DENSE_LIMIT = 200_000_000
 
-# What describes a solution beside its arrays, in the words of the core.
-SCALARS = ["status", "objective", "lower_bound", "gap", "iterations", "restarts"]
-SCALARS += ["seconds", "setup_seconds", "device", "method", "threads"]
 # Arrays over slots, which a solve on a device writes there.
 _LARGE = ("allocation", "shed", "site_load", "capacity_prices", "energy_prices")
 
 
-@dataclass(frozen=True)
-class Prices:
-    """The dual prices; `Solution.lower_bound` is the bound at exactly these.
-
-    Attributes
-    ----------
-    capacity : ndarray of float64, shape (T, I)
-        Price ``u`` of a site's capacity, USD/MWh; 0 where it does not bind.
-    energy : ndarray of float64, shape (T, I)
-        Marginal price ``v`` of energy at a site, burdens included, USD/MWh.
-    equity : mapping of str to ndarray of float64, shape (G,)
-        Per footprint the price ``lambda`` of each region's burden, USD per unit.
-    """
-
-    capacity: FloatArray
-    energy: FloatArray
-    equity: Mapping[str, FloatArray]
-
-
-@dataclass(frozen=True)
-class Infeasibility:
-    """Why no allocation exists: some demand cannot fit the capacity or the budgets that there are.
-
-    Attributes
-    ----------
-    slot : int or None
-        The slot where it shows, if one can be named.
-    sites, gateways : tuple of int
-        The sites that are too small and the gateways whose work they would have to serve.
-    demand, capacity : float
-        Energy that the work needs at least, and energy that there is, MWh. With `budgets`, the
-        worth of both sides of the proof at its prices instead.
-    prices : ndarray of float64, shape (T, I), or None
-        Capacity prices ``u`` that prove it: ``sum d min_a k u > sum u C``.
-    message : str
-        All this in one line; also ``str()`` of the object.
-    budgets : mapping of str to ndarray of float64, shape (G,), or None
-        Prices ``lambda`` of the budgets, where the proof needs them:
-        ``sum d min_a k (u + sum lambda f) + sum lambda h > sum u C + sum lambda B``.
-    """
-
-    slot: int | None
-    sites: tuple[int, ...]
-    gateways: tuple[int, ...]
-    demand: float
-    capacity: float
-    prices: FloatArray | None
-    message: str
-    budgets: Mapping[str, FloatArray] | None = None
-
-    def __str__(self) -> str:
-        """Return the message."""
-        return self.message
-
-
 @dataclass(frozen=True, eq=False, repr=False)
-class Solution:
+class Solution(Answer):
     """The answer to a problem, with its certificate.
 
     Arrays are NumPy arrays, unless the problem was made from arrays on a device.  Then they are
@@ -135,26 +77,6 @@ class Solution:
     infeasibility : Infeasibility or None
         Why there is no allocation, when there is none.
     """
-
-    problem: Problem
-    status: str
-    objective: float
-    lower_bound: float
-    gap: float
-    allocation: FloatArray
-    shed: FloatArray | None
-    site_load: FloatArray
-    footprints: dict[str, FloatArray]
-    prices: Prices
-    breakdown: dict[str, float]
-    iterations: int
-    restarts: int
-    seconds: float
-    setup_seconds: float
-    device: str
-    method: str
-    threads: int
-    infeasibility: Infeasibility | None
 
     def on_host(self) -> Solution:
         """Return this solution in NumPy arrays: itself, unless its arrays live on a device.
@@ -203,16 +125,7 @@ class Solution:
             Per footprint: max, mean, peak-to-average ratio, Gini index, and the binding regions
             with their prices.
         """
-        rows = {
-            name: audit_footprint(totals, self._binding(name))
-            for name, totals in self.footprints.items()
-        }
-        extra = None
-        if price_of_fairness:
-            from .solver import solve
-
-            extra = self._operator_cost() - solve(self.problem.replace(equity={})).objective
-        return Audit(rows, self._operator_cost(), extra)
+        return audit(self, price_of_fairness)
 
     def to_xarray(self) -> xarray.Dataset:
         """Return the problem and its solution as one labelled dataset.
@@ -264,7 +177,7 @@ class Solution:
         """
         from .data import answers
 
-        return answers.load(path)
+        return cls(**vars(answers.load(path)))
 
     def __repr__(self) -> str:
         """Summarise in one line."""
@@ -277,12 +190,11 @@ class Solution:
         )
 
     @classmethod
-    def _from_core(
-        cls, problem: Problem, result: _core.Result, output: Output | None = None
-    ) -> Solution:
+    def _from_core(cls, raw: Raw) -> Solution:
+        problem, result = raw.problem, raw.result
         large = {name: getattr(result, name) for name in _LARGE}
-        if output is not None:
-            large |= output.arrays
+        if raw.output is not None:
+            large |= raw.output.arrays
         costs = [getattr(result, f"{name}_cost") for name in (*COSTS[:-1], "fixed")]
         equity_costs = dict(zip(problem.footprints, result.equity_costs, strict=True))
         equity_prices = dict(zip(problem.footprints, result.equity_prices, strict=True))
@@ -295,7 +207,7 @@ class Solution:
             prices=Prices(large["capacity_prices"], large["energy_prices"], equity_prices),
             breakdown=dict(zip(COSTS, costs, strict=True))
             | {name: equity_costs[name] for name in problem.equity},
-            infeasibility=_explain(problem, result) if result.status == "infeasible" else None,
+            infeasibility=explain(problem, result),
             **{name: getattr(result, name) for name in SCALARS},
         )
         device = problem._device
@@ -304,18 +216,6 @@ class Solution:
     def _as_made(self) -> Solution:
         """Return this solution with small arrays in NumPy, the large ones wherever they are."""
         return self
-
-    def _operator_cost(self) -> float:
-        return math.fsum(self.breakdown[name] for name in COSTS)
-
-    def _binding(self, name: str) -> dict[str, float]:
-        """Return the regions that decide a footprint's equity term, with their prices."""
-        term, prices = self.problem.equity.get(name), self.prices.equity[name]
-        if term is None or term.weight == 0:
-            return {}
-        binding = term.binding(prices / (term.weight * self.problem.sensitivity[name]))
-        names = self.problem.region_names[name]
-        return {names[g]: float(prices[g]) for g in np.flatnonzero(binding)}
 
 
 class _DeviceSolution(Solution):
@@ -386,53 +286,6 @@ def _copied(value: Any, copy: Callable[[Any], Any]) -> Any:
     return copy(value)
 
 
-def relative_gap(objective: float, lower_bound: float) -> float:
-    """Return ``(objective - lower_bound) / max(1, |objective|)``; NaN where either is infinite."""
-    if not (math.isfinite(objective) and math.isfinite(lower_bound)):
-        return math.nan
-    return (objective - lower_bound) / max(1.0, abs(objective))
-
-
-def _explain(problem: Problem, result: _core.Result) -> Infeasibility:
-    """Say in one line which work cannot fit where."""
-    sites, gateways = tuple(result.infeasible_sites), tuple(result.infeasible_gateways)
-    needed, there = result.infeasible_demand, result.infeasible_capacity
-    slot = result.infeasible_slot if result.infeasible_slot >= 0 else None
-    when = "" if slot is None else f"{problem.slot_axis.at(slot)}: "
-    work = problem.gateway_axis.some(gateways) if gateways else "the demand"
-    budgets = _budget_prices(problem, result)
-    if budgets:
-        message = _over_budget(problem, budgets, needed - there)
-        prices = result.infeasible_prices
-        return Infeasibility(None, (), (), needed, there, prices, message, budgets)
-    if sites:
-        verb = "needs" if len(gateways) < 2 else "need"
-        holds = "holds" if len(sites) == 1 else "hold"
-        message = (
-            f"{when}{work} {verb} at least {needed:.6g} MWh, but "
-            f"{problem.site_axis.some(sites)} {holds} {there:.6g} MWh"
-        )
-    else:
-        message = f"{when}no arc serves the work of {work} within the horizon"
-    return Infeasibility(slot, sites, gateways, needed, there, result.infeasible_prices, message)
-
-
-def _budget_prices(problem: Problem, result: _core.Result) -> dict[str, FloatArray]:
-    by_name = zip(problem.footprints, result.infeasible_budget)  # noqa: B905 (empty without proof)
-    return {n: lam for n, lam in by_name if isinstance(problem.equity.get(n), Budget)}
-
-
-def _over_budget(problem: Problem, prices: Mapping[str, FloatArray], excess: float) -> str:
-    """Say which budgets cannot be kept together, and by how much at least."""
-    top = max(float(lam.max()) for lam in prices.values())
-    where = []
-    for name, lam in prices.items():
-        regions = np.flatnonzero(lam > 1e-3 * top).tolist()
-        if regions:
-            axis = region_axis(problem.region_names[name])
-            where.append(f"{name} in {axis.some(regions)}")
-    short = excess / sum(float(lam.sum()) for lam in prices.values())
-    return (
-        f"the budgets of {' and '.join(where)} cannot all be kept: every allocation exceeds them, "
-        f"by {short:.4g} or more on their price-weighted average"
-    )
+def region_totals(solution: Solution) -> dict[str, FloatArray]:
+    """Return `Solution.footprints` in NumPy arrays, which every solve leaves on the host."""
+    return solution._as_made().footprints

@@ -1,23 +1,16 @@
-"""Solving a problem: settings, progress and the call into the compiled core."""
+"""Solving a problem, and showing how far it has come."""
 
 from __future__ import annotations
 
 import contextlib
 import math
-import os
-import re
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeAlias
-
-import numpy as np
+from collections.abc import Callable, Iterator
+from typing import TypeAlias
 
 from . import _core
-from ._arrays import AnyArray, FloatArray, read_count, read_number
-from ._devices import Worker
-from ._tables import Output
+from ._call import call, follow, make_start, read_settings
 from .errors import InputError
 from .problem import Problem
 from .solution import Solution
@@ -25,10 +18,6 @@ from .solution import Solution
 __all__ = ["solve"]
 
 Watcher: TypeAlias = Callable[[_core.Progress], object]
-
-DEVICES = ("auto", "cpu", "reference", "cuda")
-METHODS = ("auto", "barrier", "first-order")
-PRECISIONS = ("double", "mixed")
 
 
 def solve(
@@ -114,9 +103,9 @@ def solve(
     """
     if not isinstance(problem, Problem):
         raise InputError(f"problem is a {type(problem).__name__}; it must be a Problem")
-    settings = _settings(tol, device, threads, time_limit, max_iterations, method, precision)
-    worker = _follow(settings, [problem])
-    start = None if warm_start is None else _warm_start(problem, warm_start, shift)
+    settings = read_settings(tol, device, threads, time_limit, max_iterations, method, precision)
+    worker = follow(settings, [problem])
+    start = None if warm_start is None else make_start(problem, warm_start, shift)
     watchers: list[Watcher] = []
     if callback is not None:
         if not callable(callback):
@@ -127,173 +116,11 @@ def solve(
     with _display(settings.tol) if progress else contextlib.nullcontext() as show:
         if show is not None:
             watchers.append(show)
-        output = _output(problem, worker)
-        lent = None if output is None else output.core()
-        compiled = problem._core(worker)
-        result = _core.solve(compiled, settings, start, _together(watchers), output=lent)
-    solution = Solution._from_core(problem, result, output)
+        raw = call(problem, settings, start, _together(watchers), worker)
+    solution = Solution._from_core(raw)
     if verbose:
         print(solution)
     return solution
-
-
-def _settings(
-    tol: float,
-    device: str,
-    threads: int | None,
-    time_limit: float | None,
-    max_iterations: int | None,
-    method: str = "auto",
-    precision: str = "double",
-) -> _core.Settings:
-    """Check the settings one by one and hand them to the core."""
-    settings: dict[str, Any] = {}
-    settings["tol"] = read_number("tol", tol, "it must be above 0 and below 1", 0.0, open_=True)
-    if settings["tol"] >= 1:
-        raise InputError(f"tol is {tol}; it must be above 0 and below 1")
-    settings["device"] = _device(device)
-    settings["method"] = _choice("method", method, METHODS)
-    settings["precision"] = _choice("precision", precision, PRECISIONS)
-    count = _threads() if threads is None else read_count("threads", threads)
-    settings["threads"] = min(count, 2**31 - 1)
-    if time_limit is not None and time_limit != math.inf:
-        rule = "it must be a number of seconds above 0"
-        settings["time_limit"] = read_number("time_limit", time_limit, rule, 0.0, open_=True)
-    if max_iterations is not None:
-        settings["max_iterations"] = min(read_count("max_iterations", max_iterations), 2**63 - 1)
-    checked = _core.Settings(**settings)
-    _validate(checked)
-    return checked
-
-
-def _threads() -> int:
-    """Return the threads of a solve that was not told how many; 0: the cores that are idle."""
-    if own := os.environ.get("EQUILOAD_NUM_THREADS"):
-        return read_count("EQUILOAD_NUM_THREADS", int(own) if own.isdecimal() else own)
-    # That of OpenMP may list one for each level of nesting; it is not ours to complain about.
-    openmp = os.environ.get("OMP_NUM_THREADS", "").split(",", 1)[0].strip()
-    if openmp.isdecimal() and int(openmp) > 0:
-        return int(openmp)
-    # A pool has a process for each core already. Who has not imported it is in none.
-    process = sys.modules.get("multiprocessing.process")
-    return 0 if process is None or process.parent_process() is None else 1
-
-
-def _validate(settings: _core.Settings) -> None:
-    """Ask what only the core can know: devices, and what goes with them."""
-    try:
-        settings.validate()
-    except ValueError as error:
-        raise InputError(str(error)) from None
-
-
-def _follow(settings: _core.Settings, problems: Sequence[Problem]) -> Worker | None:
-    """Solve on the device that the arrays of all problems lie on, where there is one.
-
-    Returns what works there if the solve does, with the stream that it works in now set.
-    """
-    devices = {problem._device for problem in problems}
-    where = devices.pop() if len(devices) == 1 else None
-    if where is None:
-        return None
-    worker, asked, there = where.worker, settings.device, f"cuda:{where.index}"
-    if asked == "cuda":
-        settings.device = there
-        _validate(settings)
-    elif asked == "auto" and worker is not None:
-        settings.device = there
-        try:
-            settings.validate()
-        except ValueError:  # a build without CUDA, or a method of the host
-            settings.device = asked
-    if worker is None or settings.device != there:
-        return None
-    settings.stream = worker.stream()
-    return worker
-
-
-def _output(problem: Problem, worker: Worker | None) -> Output | None:
-    """Make room for an answer on the device that works; None where the host keeps it."""
-    if worker is None:
-        return None
-    slots, cells = problem.slots, (problem.slots, problem.sites)
-    shapes = {"allocation": (slots, problem.arcs), "site_load": cells}
-    shapes |= {"energy_prices": cells, "capacity_prices": cells}
-    if problem.shed_cost is not None:
-        shapes["shed"] = (slots, problem.gateways)
-    return Output(worker, shapes)
-
-
-def _choice(name: str, value: str, choices: tuple[str, ...]) -> str:
-    if value not in choices:
-        raise InputError(f"{name} is {value!r}; it must be one of {', '.join(choices)}")
-    return value
-
-
-def _device(device: str) -> str:
-    """Check the name; whether there is such a device is for the core to say."""
-    if not re.fullmatch(r"cuda:\d{1,4}", str(device)):
-        _choice("device", device, DEVICES)
-    return device
-
-
-@dataclass(frozen=True)
-class _WarmStart:
-    """A solution in the core's words."""
-
-    allocation: FloatArray
-    shed: FloatArray | None
-    energy_prices: FloatArray
-    equity_prices: list[FloatArray]
-
-
-def _warm_start(problem: Problem, solution: Solution, shift: int = 0) -> _WarmStart:
-    if not isinstance(solution, Solution):
-        raise InputError(f"warm_start is a {type(solution).__name__}; it must be a Solution")
-    solution = solution.on_host()
-    slots, prices = solution.problem.slots, solution.prices
-    rows = _rows(problem.slots, slots, read_count("shift", shift, 0))
-    for name, ours, theirs in (
-        ("allocation", problem.arcs, solution.allocation.shape[1]),
-        ("site_load", problem.sites, solution.site_load.shape[1]),
-    ):
-        if ours != theirs:
-            expected = f"the problem needs {(slots, ours)}"
-            raise InputError(f"warm_start.{name} has shape {(slots, theirs)}; {expected}")
-    regions = {name: totals.size for name, totals in problem.history.items()}
-    theirs_by_name = {name: totals.size for name, totals in solution.footprints.items()}
-    if list(regions.items()) != list(theirs_by_name.items()):
-        raise InputError(
-            f"warm_start has footprints and regions {theirs_by_name}; the problem has {regions}"
-        )
-    equity = {name: _rescaled(problem, solution, name) for name in problem.footprints}
-    # What energy is worth above the cost of its site carries over, not its price as such.
-    before = solution.problem._burdened_price(prices.equity)
-    margin = (prices.energy - before)[rows]
-    return _WarmStart(
-        allocation=solution.allocation[rows],
-        shed=None if solution.shed is None else solution.shed[rows],
-        energy_prices=problem._burdened_price(equity) + margin,
-        equity_prices=list(equity.values()),
-    )
-
-
-def _rows(slots: int, there: int, shift: int) -> slice | AnyArray:
-    """Return the slots of a solution over `there` slots that a horizon starts from."""
-    if slots == there and shift == 0:
-        return slice(None)
-    rows = np.arange(slots) + shift
-    period = min(max(shift, 1), there)
-    return np.where(rows < there, rows, there - period + (rows - there) % period)
-
-
-def _rescaled(problem: Problem, solution: Solution, name: str) -> FloatArray:
-    """Return the prices of burdens, in proportion to a weight that has changed."""
-    prices = solution.prices.equity[name]
-    new, old = problem.equity.get(name), solution.problem.equity.get(name)
-    if new is None or old is None or not old.weight > 0:
-        return prices if new is not None else np.zeros_like(prices)
-    return prices * (new.weight / old.weight)
 
 
 def _together(watchers: list[Watcher]) -> Callable[[_core.Progress], bool] | None:

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from . import _core
+from . import _core, plot
+from ._account import operator_cost
 from ._arrays import Axis, FloatArray, frozen, read_floats, require
+from ._call import WarmStart, call_batch, follow, make_start, read_settings
 from ._devices import Worker
 from .equity import Budget
 from .errors import InputError
 from .problem import Problem
-from .solution import Solution
-from .solver import _follow, _output, _settings, _warm_start, _WarmStart
+from .solution import Solution, region_totals
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -79,29 +80,21 @@ def solve_batch(
     """
     problems = list(problems)
     _check_family(problems)
-    settings = _settings(tol, device, threads, time_limit, max_iterations, precision=precision)
-    starts = [None if warm_start is None else _warm_start(p, warm_start) for p in problems]
+    settings = read_settings(tol, device, threads, time_limit, max_iterations, precision=precision)
+    starts = [None if warm_start is None else make_start(p, warm_start) for p in problems]
     if not problems:
         return []
-    return _solve_each(problems, settings, starts, _follow(settings, problems))
+    return _solve_each(problems, settings, starts, follow(settings, problems))
 
 
 def _solve_each(
     problems: Sequence[Problem],
     settings: _core.Settings,
-    starts: Sequence[_WarmStart | None],
+    starts: Sequence[WarmStart | None],
     worker: Worker | None,
 ) -> list[Solution]:
     """Hand scenarios to the core, on the device of their arrays if something works there."""
-    outputs = [_output(problem, worker) for problem in problems]
-    results = _core.solve_batch(
-        [problem._core(worker) for problem in problems],
-        settings,
-        starts,
-        outputs=[None if output is None else output.core() for output in outputs],
-    )
-    answers = zip(problems, results, outputs, strict=True)
-    return [Solution._from_core(problem, result, output) for problem, result, output in answers]
+    return [Solution._from_core(raw) for raw in call_batch(problems, settings, starts, worker)]
 
 
 def _check_family(problems: list[Problem]) -> None:
@@ -156,7 +149,7 @@ class Frontier:
     @property
     def cost(self) -> FloatArray:
         """What the operator pays, USD (N,)."""
-        return np.array([solution._operator_cost() for solution in self.solutions])
+        return np.array([operator_cost(solution.breakdown) for solution in self.solutions])
 
     @property
     def burden(self) -> dict[str, FloatArray]:
@@ -179,9 +172,7 @@ class Frontier:
         matplotlib.figure.Figure
             One panel a footprint.
         """
-        from .plot import frontier_curves
-
-        return frontier_curves(self)
+        return plot.frontier_curves(self)
 
 
 def frontier(
@@ -228,8 +219,8 @@ def frontier(
         If a footprint has no equity term with a weight, lengths differ, or a weight is negative.
     """
     swept = _read_weights(problem, weights)
-    settings = _settings(tol, device, threads, time_limit, max_iterations, precision=precision)
-    worker = _follow(settings, [problem])
+    settings = read_settings(tol, device, threads, time_limit, max_iterations, precision=precision)
+    worker = follow(settings, [problem])
     count = next(iter(swept.values())).size
     order = sorted(range(count), key=lambda n: [float(values[n]) for values in swept.values()])
     began = time.monotonic()
@@ -264,7 +255,7 @@ def _with_weights(problem: Problem, swept: Mapping[str, FloatArray], point: int)
     return problem.replace(equity=terms)
 
 
-def _between(problem: Problem, place: int, found: Mapping[int, Solution]) -> _WarmStart | None:
+def _between(problem: Problem, place: int, found: Mapping[int, Solution]) -> WarmStart | None:
     """Interpolate the nearest solved points on both sides.
 
     The prices of the mixture belong to its weights, and bound and cost are off to second order.
@@ -272,7 +263,7 @@ def _between(problem: Problem, place: int, found: Mapping[int, Solution]) -> _Wa
     usable = sorted(n for n, solution in found.items() if solution.status not in _USELESS)
     below, above = [n for n in usable if n < place], [n for n in usable if n > place]
     near = [found[n] for n in below[-1:] + above[:1]]
-    starts = [_warm_start(problem, solution) for solution in near]
+    starts = [make_start(problem, solution) for solution in near]
     if len(near) < 2:
         return starts[0] if starts else None
     low, here, high = (_weight(p) for p in (near[0].problem, problem, near[1].problem))
@@ -284,11 +275,11 @@ def _weight(problem: Problem) -> float:
     return sum(getattr(term, "weight", 0.0) for term in problem.equity.values())
 
 
-def _mixed(one: _WarmStart, two: _WarmStart, share: float) -> _WarmStart:
+def _mixed(one: WarmStart, two: WarmStart, share: float) -> WarmStart:
     def mix(a: FloatArray, b: FloatArray) -> FloatArray:
         return (1 - share) * a + share * b
 
-    return _WarmStart(
+    return WarmStart(
         allocation=mix(one.allocation, two.allocation),
         shed=None if one.shed is None or two.shed is None else mix(one.shed, two.shed),
         energy_prices=mix(one.energy_prices, two.energy_prices),
@@ -299,7 +290,7 @@ def _mixed(one: _WarmStart, two: _WarmStart, share: float) -> _WarmStart:
 
 
 def _burden(solution: Solution, name: str) -> float:
-    problem, totals = solution.problem, solution._as_made().footprints[name]
+    problem, totals = solution.problem, region_totals(solution)[name]
     return problem.equity[name].value(problem.sensitivity[name] * totals)
 
 

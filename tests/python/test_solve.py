@@ -4,6 +4,7 @@ import re
 import signal
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -255,6 +256,26 @@ def test_a_warm_start_of_another_shape_is_named(fleet, solution):
     other = solution.problem.replace(footprints={}, equity={})
     with pytest.raises(el.InputError, match="warm_start has footprints and regions"):
         el.solve(other, warm_start=solution)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"allocation": np.zeros(24)}, r"warm_start\.allocation has shape \(24,\)"),
+        ({"allocation": np.zeros((23, 72))}, r"warm_start\.allocation has shape \(23, 72\)"),
+        ({"site_load": None}, r"warm_start\.site_load has shape None"),
+        ({"shed": np.zeros((24, 5))}, r"warm_start\.shed has shape \(24, 5\)"),
+        ({"energy": np.zeros((3, 12))}, r"warm_start\.prices\.energy has shape \(3, 12\)"),
+        ({"equity": {}}, r"warm_start\.prices\.equity\['carbon'\] has shape None"),
+        ({"shift": 10**30}, "shift is 1e.30; it must be a whole number of at least 0 and at most"),
+    ],
+)
+def test_a_malformed_warm_start_is_named(problem, solution, changes, message):
+    prices = {name: changes.pop(name) for name in ("energy", "equity") if name in changes}
+    shift = changes.pop("shift", 0)
+    start = replace(solution, prices=replace(solution.prices, **prices), **changes)
+    with pytest.raises(el.InputError, match=message):
+        el.solve(problem, warm_start=start, shift=shift)
 
 
 def test_verbose_prints_columns(problem, capsys):

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._arrays import AnyArray
+from ..answer import SCALARS, Answer, Prices
 from ..errors import InputError
+from ..infeasibility import Infeasibility
 from ..problem import Problem
-from ..solution import SCALARS, Infeasibility, Prices, Solution
 from . import files, layout
 from .layout import Variables
 
@@ -31,7 +32,7 @@ UNITS = {
 }
 
 
-def save(solution: Solution, path: str | os.PathLike[str]) -> None:
+def save(solution: Answer, path: str | os.PathLike[str]) -> None:
     """Write a solution, in NumPy arrays, and its problem; see `Solution.save`."""
     path = _checked(path)
     try:
@@ -43,7 +44,7 @@ def save(solution: Solution, path: str | os.PathLike[str]) -> None:
         raise InputError(f"{path}: {error.strerror or error}") from None
 
 
-def load(path: str | os.PathLike[str]) -> Solution:
+def load(path: str | os.PathLike[str]) -> Answer:
     """Read what `save` wrote; see `Solution.load`."""
     path = _checked(path)
     try:
@@ -59,7 +60,7 @@ def load(path: str | os.PathLike[str]) -> Solution:
         raise InputError(f"{path}: {error.strerror or error}") from None
 
 
-def to_xarray(solution: Solution) -> xarray.Dataset:
+def to_xarray(solution: Answer) -> xarray.Dataset:
     """Return a problem and its solution as one dataset; see `Solution.to_xarray`."""
     dataset = files.to_xarray(solution.problem)
     for name, names in solution.problem.region_names.items():
@@ -71,7 +72,7 @@ def to_xarray(solution: Solution) -> xarray.Dataset:
     return dataset
 
 
-def _variables(solution: Solution) -> Variables:
+def _variables(solution: Answer) -> Variables:
     """Return the arrays of a solution, without those of its problem."""
     cells = ("slot", "site")
     variables: Variables = {
@@ -93,7 +94,7 @@ def _variables(solution: Solution) -> Variables:
     return variables
 
 
-def _header(solution: Solution) -> dict[str, Any]:
+def _header(solution: Answer) -> dict[str, Any]:
     """Return everything of a solution that is no array."""
     header = {name: getattr(solution, name) for name in SCALARS}
     header |= {"breakdown": solution.breakdown, "infeasibility": None}
@@ -103,7 +104,7 @@ def _header(solution: Solution) -> dict[str, Any]:
     return header
 
 
-def _plain(solution: Solution) -> dict[str, AnyArray]:
+def _plain(solution: Answer) -> dict[str, AnyArray]:
     """Return a problem and its solution as arrays and two strings of JSON."""
     header, variables = layout.pack(solution.problem)
     given = layout.given_labels(solution.problem)
@@ -114,14 +115,14 @@ def _plain(solution: Solution) -> dict[str, AnyArray]:
     return arrays | labels | texts
 
 
-def _from_plain(stored: dict[str, AnyArray]) -> Solution:
+def _from_plain(stored: dict[str, AnyArray]) -> Answer:
     header, scalars = (json.loads(str(stored.pop(key))) for key in ("scenario", "solution"))
     labels = {dim: stored[f"label_{dim}"] for dim in header["labels"]}
     tables = {name: (tuple(dims), stored[name]) for name, dims in header["tables"].items()}
     return _assemble(layout.unpack(header, tables, labels), stored, scalars)
 
 
-def _from_netcdf(path: Path) -> Solution:
+def _from_netcdf(path: Path) -> Answer:
     with files.require_xarray().open_dataset(path) as lazy:
         dataset = lazy.load()
     arrays = {str(name): variable.values for name, variable in dataset.data_vars.items()}
@@ -129,7 +130,7 @@ def _from_netcdf(path: Path) -> Solution:
     return _assemble(files.from_xarray(dataset), arrays, header)
 
 
-def _assemble(problem: Problem, arrays: Mapping[str, AnyArray], header: dict[str, Any]) -> Solution:
+def _assemble(problem: Problem, arrays: Mapping[str, AnyArray], header: dict[str, Any]) -> Answer:
     reason = header.pop("infeasibility")
     if reason is not None:
         reason["prices"] = arrays.get("infeasibility_price")
@@ -139,7 +140,7 @@ def _assemble(problem: Problem, arrays: Mapping[str, AnyArray], header: dict[str
         pairs = {name: tuple(reason[name]) for name in ("sites", "gateways")}
         reason = Infeasibility(**(reason | pairs))
     equity = {name: arrays[f"equity_price_{name}"] for name in problem.footprints}
-    return Solution(
+    return Answer(
         problem=problem,
         allocation=arrays["allocation"],
         shed=arrays.get("shed"),

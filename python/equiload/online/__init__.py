@@ -7,6 +7,7 @@ after the other:
 >>> decision = policy.step(problem.slot(0))
 """
 
+from ..slots import Slot, Static
 from .baselines import PRESETS, Greedy, Nearest
 from .forecast import Forecast, Noisy, Perfect, Persistence
 from .horizon import RecedingHorizon
@@ -14,7 +15,6 @@ from .mirror import MirrorDescent, decaying
 from .policy import Decision, Policy
 from .robust import Robust
 from .running import Comparison, Run, compare, simulate, standard_policies
-from .static import Slot, Static
 
 __all__ = [
     "PRESETS",

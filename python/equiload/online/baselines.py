@@ -9,8 +9,8 @@ from numpy.typing import ArrayLike
 
 from .._arrays import FloatArray, read_floats, read_number
 from ..errors import InputError
+from ..slots import Slot, Static
 from .policy import Decision, Policy
-from .static import Slot, Static
 
 __all__ = ["PRESETS", "Greedy", "Nearest"]
 

@@ -12,12 +12,13 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import _core
+from .._account import relative_gap
 from .._arrays import FloatArray
 from ..errors import InputError
 from ..network import Network
 from ..problem import Problem
+from ..slots import Slot, Static
 from ..solver import solve
-from .static import Slot, Static
 
 __all__ = ["Dispatch", "Dispatcher"]
 
@@ -125,7 +126,7 @@ class Dispatcher:
         feasible, allocation, load, shed, objective, bound, _ = answer
         if not feasible:
             return self._general(slot, capacity, price, None)
-        gap = (objective - bound) / max(1.0, abs(objective))
+        gap = relative_gap(objective, bound)
         return Dispatch("optimal", allocation, load.reshape(1 + self.delays, -1), shed, gap)
 
     def _general(

@@ -14,7 +14,7 @@ import numpy as np
 
 from .._arrays import FloatArray, read_count, read_number
 from ..problem import Problem
-from .static import Slot
+from ..slots import Slot
 
 __all__ = ["Forecast", "Noisy", "Perfect", "Persistence"]
 

@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from .._account import drawn
 from .._arrays import FloatArray, read_count, read_number
 from ..equity import Equity
 from ..problem import Problem
+from ..slots import Slot, Static
 from ..solver import solve
 from .forecast import Forecast, Persistence
 from .policy import Decision, Policy
-from .static import Slot, Static
 
 __all__ = ["RecedingHorizon"]
 
@@ -128,7 +129,9 @@ class RecedingHorizon(Policy):
             work, shed = plan.allocation[now], None if plan.shed is None else plan.shed[now]
             if self.static.shed_cost is None:
                 shed = None
-            return Decision(plan.status, work, shed, self._load_of(work), plan.equity, plan.gap)
+            return Decision(
+                plan.status, work, shed, drawn(self.static.network, work), plan.equity, plan.gap
+            )
         return self._serve(slot, self._burdened(slot, plan.equity), plan.equity)
 
     def state_dict(self) -> dict[str, Any]:
@@ -228,13 +231,6 @@ class RecedingHorizon(Policy):
         if self._committed is not None or not np.array_equal(plan.demand[now], slot.demand):
             return False
         return np.array_equal(plan.capacity[now], slot.capacity)
-
-    def _load_of(self, work: FloatArray) -> FloatArray:
-        network = self.static.network
-        cells = (1 + self._dispatch.delays) * network.sites
-        cell = network.delay * network.sites + network.site
-        load = np.bincount(cell, network.energy * work, cells).astype(np.float64, copy=False)
-        return load.reshape(-1, network.sites)
 
 
 def _over_window(term: Equity, share: float) -> Equity:

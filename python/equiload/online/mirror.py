@@ -16,9 +16,9 @@ import numpy as np
 from .._arrays import FloatArray, read_number
 from ..equity import Equity
 from ..errors import InputError
+from ..slots import Slot, Static
 from .geometry import auxiliary, dual_set
 from .policy import Decision, Policy
-from .static import Slot, Static
 
 __all__ = ["MirrorDescent"]
 

@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .._account import SlotAccounts
 from .._arrays import FloatArray
 from ..errors import InputError
+from ..slots import Slot, Static
 from .dispatch import Dispatch, Dispatcher
-from .static import Slot, Static
 
 __all__ = ["Decision", "Policy"]
 
@@ -78,11 +79,7 @@ class Policy(abc.ABC):
             raise InputError(f"static is a {kind}; it must be the result of Problem.static()")
         self.static = static
         self._dispatch = Dispatcher(static, self._arc_cost())
-        own = {name: np.arange(static.sites) for name in static.footprints}
-        self._region = {  # None: every site is its own region, which saves a sum
-            name: None if np.array_equal(static.regions[name], own[name]) else static.regions[name]
-            for name in static.footprints
-        }
+        self._accounts = SlotAccounts(static)
         self.reset()
 
     def reset(self) -> None:
@@ -166,13 +163,7 @@ class Policy(abc.ABC):
 
     def burden(self, name: str, slot: Slot, load: FloatArray) -> FloatArray:
         """Return what a load (I,) and idle power add to the burdens of the regions (G,)."""
-        drawn = load if slot.idle is None else load + slot.idle
-        by_site: FloatArray = slot.footprints[name] * drawn
-        region = self._region[name]
-        if region is None:
-            return by_site
-        total = np.bincount(region, by_site, self.burdens[name].size)
-        return total.astype(np.float64, copy=False)
+        return self._accounts.burden(name, slot, load)
 
     @property
     def left(self) -> int | None:
@@ -194,11 +185,7 @@ class Policy(abc.ABC):
 
     def _burdened(self, slot: Slot, prices: Mapping[str, FloatArray]) -> FloatArray:
         """Return ``p + sum_r lambda_r f_r`` (I,)."""
-        price = slot.price
-        for name, value in prices.items():
-            region = self._region[name]
-            price = price + (value if region is None else value[region]) * slot.footprints[name]
-        return price
+        return self._accounts.burdened_price(slot, prices)
 
     def _serve(self, slot: Slot, price: FloatArray, prices: Mapping[str, FloatArray]) -> Decision:
         """Serve the slot at calibrated prices (I,) of energy."""

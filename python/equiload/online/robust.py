@@ -9,8 +9,9 @@ import numpy as np
 
 from .._arrays import FloatArray, read_number
 from ..errors import InputError
+from ..slots import Slot
+from .mirror import MirrorDescent
 from .policy import Decision, Policy
-from .static import Slot
 
 __all__ = ["Robust"]
 
@@ -60,8 +61,6 @@ class Robust(Policy):
     name = "Robust"
 
     def __init__(self, advice: Policy, trust: float = 0.1, fallback: Policy | None = None) -> None:
-        from .mirror import MirrorDescent
-
         self.trust = read_number("trust", trust, "it must be finite and not negative", 0.0)
         self.advice = advice
         self.fallback = MirrorDescent(advice.static) if fallback is None else fallback
@@ -131,20 +130,10 @@ class Robust(Policy):
 
     def _cost(self, slot: Slot, decision: Decision) -> float:
         """Return what the operator pays for a decision, without the equity terms."""
-        load = decision.load[0]
-        cost = float(slot.price @ load) + float(self.static.network.cost @ decision.allocation)
-        if slot.idle is not None:
-            cost += float(slot.price @ slot.idle)
-        if slot.quadratic is not None:
-            cost += float(slot.quadratic @ load**2) / 2
-        if decision.shed is not None:
-            cost += (self.static.shed_cost or 0.0) * float(decision.shed.sum())
-        return cost
+        return self._accounts.cost(slot, decision.load[0], decision.allocation, decision.shed)
 
     def _equity(self, burdens: Mapping[str, FloatArray]) -> float:
-        terms = self.static.equity.items()
-        scale = self.static.sensitivity
-        return sum(term.weight * term.value(scale[r] * burdens[r]) for r, term in terms)
+        return self._accounts.equity(burdens)
 
     def _excess(self, burdens: Mapping[str, FloatArray], others: Mapping[str, FloatArray]) -> float:
         return self._equity({r: np.maximum(burdens[r] - others[r], 0.0) for r in burdens})

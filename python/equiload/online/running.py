@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .._account import breakdown, burdens, loads, operator_cost
 from .._arrays import FloatArray
 from ..audit import audit_footprint
 from ..errors import InputError
-from ..problem import COSTS, Problem
+from ..problem import Problem
 from ..solution import Solution
 from ..solver import solve
 from .baselines import PRESETS, Greedy, Nearest
@@ -99,7 +100,7 @@ class Run:
             If the solution is of a problem of another size.
         """
         against = solve(self.problem) if against is None else against
-        if against._as_made().allocation.shape != self.allocation.shape:
+        if (against.problem.slots, against.problem.arcs) != self.allocation.shape:
             raise InputError("against is the solution of another problem")
         return (self.objective - against.lower_bound) / max(1.0, abs(against.lower_bound))
 
@@ -165,7 +166,7 @@ def simulate(
             status, message = "interrupted", f"stopped after {len(decisions)} slots"
     if status == "interrupted" and len(decisions) == problem.slots:
         status, message = "done", ""
-    return _account(policy, problem, decisions, seconds, status, message)
+    return _recount(policy, problem, decisions, seconds, status, message)
 
 
 def _without_slot(message: str) -> str:
@@ -185,7 +186,7 @@ def _check_fit(policy: Policy, problem: Problem) -> None:
             raise InputError(f"problem has another {field} than the policy")
 
 
-def _account(
+def _recount(
     policy: Policy,
     problem: Problem,
     decisions: Sequence[Decision],
@@ -200,22 +201,16 @@ def _account(
         allocation[t] = decision.allocation
         if shed is not None and decision.shed is not None:
             shed[t] = decision.shed
-    load = _loads(problem, allocation)
-    totals = {
-        name: problem.carried[name]
-        + np.bincount(
-            problem.regions[name], (values * load).sum(axis=0), problem.history[name].size
-        )
-        for name, values in problem.footprints.items()
-    }
-    breakdown = _breakdown(problem, allocation, shed, load, totals)
+    load = loads(problem, allocation)
+    totals = burdens(problem, load)
+    costs = breakdown(problem, allocation, shed, load, totals)
     priced = decisions[0].prices if decisions else {}
     return Run(
         problem=problem,
         policy=policy.name,
         status=status,
-        objective=math.fsum(breakdown.values()) if status == "done" else math.inf,
-        breakdown=breakdown,
+        objective=math.fsum(costs.values()) if status == "done" else math.inf,
+        breakdown=costs,
         allocation=allocation,
         shed=shed,
         site_load=load,
@@ -225,36 +220,6 @@ def _account(
         seconds=np.array(seconds),
         message=message,
     )
-
-
-def _loads(problem: Problem, allocation: FloatArray) -> FloatArray:
-    """Return the energy drawn in every slot at every site (T, I)."""
-    network, (slots, sites) = problem.network, (problem.slots, problem.sites)
-    cell = network.delay.astype(np.int64) * sites + network.site
-    load = np.zeros((slots + int(network.delay.max())) * sites)
-    reach = (int(network.delay.max()) + 1) * sites
-    for t, work in enumerate(allocation):
-        load[t * sites : t * sites + reach] += np.bincount(cell, network.energy * work, reach)
-    return load[: slots * sites].reshape(slots, sites)
-
-
-def _breakdown(
-    problem: Problem,
-    allocation: FloatArray,
-    shed: FloatArray | None,
-    load: FloatArray,
-    totals: Mapping[str, FloatArray],
-) -> dict[str, float]:
-    curve = 0.0
-    if problem.quadratic is not None:
-        curve = float((problem.quadratic * load**2).sum()) / 2
-    dropped = 0.0 if shed is None else (problem.shed_cost or 0.0) * float(shed.sum())
-    arc = float((allocation @ problem.network.cost).sum())
-    energy = float((problem.price * load).sum())
-    costs = dict(zip(COSTS, (energy, arc, curve, dropped, problem.idle_cost), strict=True))
-    for name, term in problem.equity.items():
-        costs[name] = term.weight * term.value(problem.sensitivity[name] * totals[name])
-    return costs
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -293,7 +258,7 @@ class Comparison:
         if self.offline is not None:
             regret = answer.regret(self.offline) if isinstance(answer, Run) else answer.gap
             row["regret"] = regret
-        row["cost"] = math.fsum(answer.breakdown[part] for part in COSTS)
+        row["cost"] = operator_cost(answer.breakdown)
         for footprint, totals in answer.footprints.items():
             spread = audit_footprint(totals, {})
             row[f"{footprint} mean"] = spread.mean

@@ -1,21 +1,17 @@
-"""What a policy knows beforehand, and what it learns in each slot."""
+"""One slot of a problem, and the part that does not change with time: what a policy gets to see."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._arrays import Axis, FloatArray, IntArray, read_table, require
-from ..equity import Equity
-from ..errors import InputError
-from ..network import Network
-
-if TYPE_CHECKING:
-    from ..problem import Problem
+from ._arrays import Axis, FloatArray, IntArray, read_table, require
+from .equity import Equity
+from .errors import InputError
+from .network import Network
 
 __all__ = ["Slot", "Static"]
 
@@ -157,40 +153,3 @@ def _row(field: str, value: ArrayLike, axis: Axis, low: float) -> FloatArray:
     rule = "it must be finite" + (" and not negative" if low == 0.0 else "")
     require(field, row, good, rule, axis)
     return row
-
-
-def static_of(problem: Problem) -> Static:
-    """Return the part of a problem that does not change with time."""
-    capacity, quadratic = problem.capacity, problem.quadratic
-    return Static(
-        network=problem.network,
-        capacity=capacity if capacity.ndim == 1 else None,
-        quadratic=quadratic if quadratic is not None and quadratic.ndim == 1 else None,
-        footprints=tuple(problem.footprints),
-        equity=problem.equity,
-        regions=problem.regions,
-        region_names=problem.region_names,
-        history=problem.history,
-        sensitivity=problem.sensitivity,
-        shed_cost=problem.shed_cost,
-        slots=problem.slots,
-        site_names=problem.site_names,
-        gateway_names=problem.gateway_names,
-    )
-
-
-def slot_of(problem: Problem, t: int) -> Slot:
-    """Return the data of slot t as views of the problem's tables."""
-    capacity, quadratic, idle = problem.capacity, problem.quadratic, problem.idle_power
-    if quadratic is not None:
-        quadratic = quadratic if quadratic.ndim == 1 else quadratic[t]
-    if idle is not None:
-        idle = idle if idle.ndim == 1 else idle[t]
-    return Slot(
-        demand=problem.demand[t],
-        capacity=capacity if capacity.ndim == 1 else capacity[t],
-        price=problem.price[t],
-        footprints={name: values[t] for name, values in problem.footprints.items()},
-        quadratic=quadratic,
-        idle=idle,
-    )
