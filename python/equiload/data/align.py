@@ -26,9 +26,9 @@ from .grids import (
     read_watttime,
 )
 from .places import great_circle_km
-from .readings import Cell, Sheet, Source, seconds_of, sheet
+from .readings import Cell, Sheet, Source, sheet
 from .table import TimeTable
-from .units import OURS
+from .units import OURS, seconds_of
 from .weather import read_weather, water_use
 
 _LOG = logging.getLogger("equiload.data")

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from .table import TimeTable
+from .units import seconds_of
 
 # A path, or a frame or series of pandas.
 Source: TypeAlias = Any
@@ -389,17 +390,6 @@ def read_text(path: Path) -> str:
         raise InputError(f"{path}: {error.strerror or error}") from None
     except UnicodeDecodeError:
         raise InputError(f"{path}: not text in UTF-8") from None
-
-
-def seconds_of(step: str | None) -> int | None:
-    """Read a step such as "1h" or "15min" in seconds."""
-    if step is None:
-        return None
-    match = re.fullmatch(r"(\d*) ?(min|h|d|minutes?|hours?|days?)", step.strip().casefold())
-    count = int(match[1] or 1) if match else 0
-    if match is None or count < 1:
-        raise InputError(f'step is {step!r}; it must be a time such as "15min", "1h" or "1d"')
-    return count * {"m": 60, "h": HOUR, "d": 24 * HOUR}[match[2][0]]
 
 
 def stepped(book: Book, step: str | None, total: bool = False) -> tuple[Book, int | None]:

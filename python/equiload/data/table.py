@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from .units import seconds_of
 
 if TYPE_CHECKING:
     import pandas
@@ -144,8 +145,6 @@ class TimeTable:
         InputError
             If neither step is a multiple of the other, or no whole slot is covered.
         """
-        from .readings import seconds_of
-
         new, old = seconds_of(step) or 0, int(self.step / _SECOND)
         times = self.slot_times.astype("datetime64[s]").astype(np.int64)
         if new == old:

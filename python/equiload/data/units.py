@@ -1,4 +1,4 @@
-"""Units and currencies of what is read, converted by Pint.
+"""Units, currencies and steps of what is read; units are converted by Pint.
 
 Files state their unit as text ("gCO₂eq/kWh", "EUR/MWh", "cents per kilowatt-hour"), which has to
 be converted, not only carried along as a CF attribute would be; so that is left to Pint (extra
@@ -128,3 +128,14 @@ def _unit(registry: Any, text: str, rates: tuple[tuple[str, float], ...]) -> Any
 
 def _currency(name: str) -> str:
     return name.upper() if name.upper() in _CURRENCIES else name
+
+
+def seconds_of(step: str | None) -> int | None:
+    """Read a step such as "1h" or "15min" in seconds."""
+    if step is None:
+        return None
+    match = re.fullmatch(r"(\d*) ?(min|h|d|minutes?|hours?|days?)", step.strip().casefold())
+    count = int(match[1] or 1) if match else 0
+    if match is None or count < 1:
+        raise InputError(f'step is {step!r}; it must be a time such as "15min", "1h" or "1d"')
+    return count * {"m": 60, "h": 3600, "d": 24 * 3600}[match[2][0]]
