@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias, overload
 import numpy as np
 
 from .._arrays import FloatArray, read_count
+from .._call import read_settings
 from ..errors import InputError
 from ..problem import Problem
 from ..solution import Solution
-from ..solver import _settings, solve
+from ..solver import solve
 
 if TYPE_CHECKING:
     import xarray
@@ -127,7 +128,9 @@ def sweep(
             raise InputError(f"problems[{k}] is a {type(scenario).__name__}; {rule}")
     if not callable(returns) and returns not in ("solutions", "summaries"):
         raise InputError(f"returns is {returns!r}; it must be solutions, summaries or a function")
-    _settings(tol, "cpu", 1, time_limit, max_iterations, method, precision)  # devices: the workers'
+    read_settings(
+        tol, "cpu", 1, time_limit, max_iterations, method, precision
+    )  # devices: the workers'
     options: _Options = {"tol": tol, "device": device, "method": method, "precision": precision}
     options |= {"time_limit": time_limit, "max_iterations": max_iterations, "threads": 1}
     return Sweep(
