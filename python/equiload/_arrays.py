@@ -90,8 +90,9 @@ def reading(field: str) -> Iterator[None]:
 def read_floats(field: str, value: object) -> FloatArray:
     """Read an array of numbers as read-only, C-ordered float64.
 
-    A writable input is copied, so that later changes to it cannot undo the validation; a
-    read-only one of the right type is used as it is.
+    An input that could still be written to, itself or by way of what it is a view of, is copied, so
+    that later changes cannot undo the validation; a read-only one of the right type is used as it
+    is.
     """
     array = as_numpy(field, value)
     if array.dtype.kind not in "biufO":
@@ -100,7 +101,7 @@ def read_floats(field: str, value: object) -> FloatArray:
         floats = np.asarray(array, dtype=np.float64, order="C")
     except (TypeError, ValueError) as error:
         raise InputError(f"{field} must hold real numbers: {error}") from error
-    return _owned(field, floats, array, value)
+    return _owned(floats, array, value)
 
 
 def read_ints(field: str, value: object) -> IntArray:
@@ -113,21 +114,39 @@ def read_ints(field: str, value: object) -> IntArray:
     limits = np.iinfo(np.int32)
     if array.size and (array.min() < limits.min or array.max() > limits.max):
         raise InputError(f"{field} must hold whole numbers that fit 32 bits")
-    return _owned(field, np.asarray(array, dtype=np.int32, order="C"), array, value)
+    return _owned(np.asarray(array, dtype=np.int32, order="C"), array, value)
 
 
 def frozen(array: NDArray[Any]) -> NDArray[Any]:
-    """Make an array that nobody else holds read-only."""
-    array.flags.writeable = False
-    return array
-
-
-def _owned(field: str, array: NDArray[Any], read: AnyArray, value: object) -> NDArray[Any]:
-    """Copy what somebody else could still write to, and make the rest read-only."""
-    if read is value and not read.flags.writeable:
+    """Return an array in memory that nobody can write to: setting its flag back is refused."""
+    memory: Any = array
+    while isinstance(memory, np.ndarray):
+        memory = memory.base
+    if type(memory) is bytes:
         return array
-    shared = np.may_share_memory(array, read) and device_of(field, value) is None
-    return frozen(array.copy() if shared else array)
+    return np.ndarray(array.shape, array.dtype, array.tobytes())
+
+
+def _owned(array: NDArray[Any], read: AnyArray, value: object) -> NDArray[Any]:
+    """Copy what somebody could still write to."""
+    return array if array is read is value and _read_only(array) else frozen(array)
+
+
+def _read_only(array: AnyArray) -> bool:
+    """Say whether an array and all that it is a view of are read-only."""
+    memory: Any = array
+    while isinstance(memory, np.ndarray):
+        if memory.flags.writeable:
+            return False
+        if memory.base is None:
+            return True
+        memory = memory.base
+        if isinstance(memory, memoryview):
+            memory = memory.obj
+    try:
+        return memoryview(memory).readonly
+    except TypeError:  # of a library that does not say
+        return False
 
 
 def require(field: str, array: AnyArray, good: AnyArray, rule: str, *axes: Axis) -> None:

@@ -203,8 +203,9 @@ def make_start(problem: Problem, solution: Answer, shift: int = 0) -> WarmStart:
     before = burdened_price(solution.problem, prices.equity)
     margin = (prices.energy - before)[rows]
     return WarmStart(
-        allocation=solution.allocation[rows],
-        shed=None if solution.shed is None else solution.shed[rows],
+        # Copies: the core does not read what Python code may write to meanwhile.
+        allocation=np.array(solution.allocation[rows], dtype=np.float64),
+        shed=None if solution.shed is None else np.array(solution.shed[rows], dtype=np.float64),
         energy_prices=burdened_price(problem, equity) + margin,
         equity_prices=list(equity.values()),
     )

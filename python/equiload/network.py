@@ -7,8 +7,9 @@ Arc ``a`` says that work of gateway ``gateway[a]`` released in slot ``t`` may be
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -25,11 +26,16 @@ from ._arrays import (
     read_ints,
     read_number,
     require,
+    require_shape,
     same,
 )
 from .errors import InputError
 
 __all__ = ["Model", "Network"]
+
+# Every slot of delay is an arc of its own, and a cell of every slot's load.
+MOST_DELAY = 100_000
+MOST_ARCS = 2**31 - 1
 
 _ARC = np.dtype(
     {
@@ -254,6 +260,9 @@ class Network:
         """
         price = read_number("cost_per_slot", cost_per_slot, "it must be finite")
         limit = self._delay_limits(max_delay)[self.gateway]
+        count = int(limit.sum(dtype=np.int64)) + len(self)
+        if count > MOST_ARCS:
+            raise InputError(f"max_delay makes {count:,} arcs; a network has at most {MOST_ARCS:,}")
         waits = np.arange(int(limit.max()) + 1, dtype=np.int32)
         chosen = [np.flatnonzero((limit >= wait) | (wait == 0)) for wait in waits]
         arc, wait = np.concatenate(chosen), np.repeat(waits, [part.size for part in chosen])
@@ -303,17 +312,25 @@ class Network:
         return table
 
     def __post_init__(self) -> None:
-        """Check every arc and make the arrays read-only."""
+        """Check every arc and copy the arrays into memory that nobody can write to."""
+        for name in _ARC.names or ():
+            read = read_floats if name in ("energy", "cost") else read_ints
+            object.__setattr__(self, name, frozen(read(name, getattr(self, name))))
+            require_shape(name, getattr(self, name).shape, Axis("arc", self.gateway.size))
+        for name in "gateways", "sites":
+            object.__setattr__(self, name, read_count(name, getattr(self, name), high=2**31 - 1))
         arcs = Axis("arc", len(self))
         for name, ends in ("gateway", self.gateways), ("site", self.sites):
             index, rule = getattr(self, name), f"the network has {name}s 0 to {ends - 1}"
             require(name, index, (index >= 0) & (index < ends), rule, arcs)
         require("delay", self.delay, self.delay >= 0, "delays must not be negative", arcs)
+        rule = f"delays are at most {MOST_DELAY} slots"
+        require("delay", self.delay, self.delay <= MOST_DELAY, rule, arcs)
         good = (self.energy > 0) & np.isfinite(self.energy)
         require("energy", self.energy, good, "energies must be finite and above 0", arcs)
         require("cost", self.cost, np.isfinite(self.cost), "costs must be finite", arcs)
-        for name in _ARC.names or ():
-            frozen(getattr(self, name))
+        good = (self.model >= 0) & (self.model < max(1, len(self.models)))
+        require("model", self.model, good, "there is no such model", arcs)
 
     def __len__(self) -> int:
         """Return the number of arcs A."""
@@ -328,6 +345,10 @@ class Network:
 
     __hash__ = None  # type: ignore[assignment]
 
+    def __reduce__(self) -> tuple[Callable[..., Network], tuple[Any, ...]]:
+        """Pickle the fields, which are checked and copied again."""
+        return type(self), tuple(getattr(self, field.name) for field in fields(self))
+
     def __repr__(self) -> str:
         """Summarise in one line."""
         parts = [f"{len(self)} arcs", f"{self.gateways} gateways", f"{self.sites} sites"]
@@ -339,13 +360,13 @@ class Network:
     def _delay_limits(self, max_delay: Mapping[int, int] | int) -> IntArray:
         limits = np.zeros(self.gateways, dtype=np.int32)
         if not isinstance(max_delay, Mapping):
-            limits[:] = read_count("max_delay", max_delay, 0)
+            limits[:] = read_count("max_delay", max_delay, 0, MOST_DELAY)
             return limits
         for gateway, limit in max_delay.items():
             if gateway not in range(self.gateways):
                 ends = f"the network has gateways 0 to {self.gateways - 1}"
                 raise InputError(f"max_delay names gateway {gateway!r}; {ends}")
-            limits[gateway] = read_count(f"max_delay[gateway {gateway}]", limit, 0)
+            limits[gateway] = read_count(f"max_delay[gateway {gateway}]", limit, 0, MOST_DELAY)
         return limits
 
     def _rebuilt(self, arc: AnyArray, **changes: object) -> Network:

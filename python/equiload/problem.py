@@ -423,7 +423,7 @@ class Problem(Frozen):
             kind=kind,
             weight=weight,
             parameter=parameter,
-            limit=limit,
+            limit=None if limit is None else frozen(limit),
         )
 
 
@@ -482,7 +482,7 @@ def _times(times: ArrayLike | None, count: int) -> AnyArray | None:
     if array.shape != (count,):
         raise InputError(f"slot_times has shape {array.shape}; expected (slots,) = ({count},)")
     if array.dtype.kind == "M":
-        return frozen(array.copy())
+        return frozen(array)
     try:
         naive = array.dtype.kind == "O" and all(time.tzinfo is None for time in array)
         return frozen(array.astype("datetime64[us]" if naive else str))

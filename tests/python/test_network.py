@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import copy
+import pickle
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -150,3 +153,42 @@ def test_later_changes_to_the_input_do_not_reach_the_network():
 def test_bad_input_is_named(build, message):
     with pytest.raises(el.InputError, match=re.escape(message)):
         build(el.Network)
+
+
+@pytest.mark.parametrize(
+    "remake", [lambda n: n, lambda n: pickle.loads(pickle.dumps(n)), copy.copy, copy.deepcopy]
+)
+def test_arcs_cannot_be_written_to(remake):
+    site = np.array([0, 1, 0, 1], dtype=np.int32)
+    view = site.view()
+    view.flags.writeable = False
+    made = el.Network.from_arcs([0, 0, 1, 1], view)
+    network = remake(made)
+    site[:] = 10**6
+    assert network == made and network.site.tolist() == [0, 1, 0, 1]
+    for name in ("gateway", "site", "delay", "energy", "cost", "model"):
+        with pytest.raises(ValueError, match="WRITEABLE"):
+            getattr(network, name).flags.writeable = True
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"site": [0, 5]}, r"site\[arc 1\] is 5; the network has sites 0 to 1"),
+        ({"energy": [1.0]}, r"energy has shape \(1,\); expected \(arcs,\) = \(2,\)"),
+        ({"delay": [0, 10**8]}, r"delay\[arc 1\] is 1e\+08; delays are at most 100000 slots"),
+        ({"model": [0, 1]}, r"model\[arc 1\] is 1; there is no such model"),
+        ({"sites": 0}, "sites is 0; it must be a whole number of at least 1"),
+    ],
+)
+def test_a_network_checks_its_fields_however_it_is_made(changes, message):
+    with pytest.raises(el.InputError, match=message):
+        replace(el.Network.from_arcs([0, 0], [0, 1]), **changes)
+
+
+@pytest.mark.parametrize("limit", [10**8, {0: 10**8}, {0: 10**30}])
+def test_delays_that_no_memory_holds_are_refused(limit):
+    with pytest.raises(el.InputError, match=r"max_delay.* is 1e.*at most 100000"):
+        el.Network.complete(2, 2).with_delays(limit)
+    with pytest.raises(el.InputError, match="max_delay makes 10,000,100,000 arcs"):
+        el.Network.complete(1, 100_000).with_delays(100_000)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import pickle
 import re
 
@@ -106,6 +107,42 @@ def test_read_only_input_is_not_copied(arguments):
     assert np.shares_memory(el.Problem(**arguments).price, arguments["price"])
 
 
+def test_a_read_only_view_of_what_can_be_written_is_copied(arguments):
+    price = np.array(arguments["price"])
+    view = price.view()
+    view.flags.writeable = False
+    problem = el.Problem(**arguments | {"price": view})
+    price[0, 0] = np.nan
+    assert problem.price[0, 0] == 40.0
+    view = np.asarray(memoryview(price).toreadonly())
+    price[0, 0] = 41.0
+    problem = el.Problem(**arguments | {"price": view})
+    price[0, 0] = np.nan
+    assert problem.price[0, 0] == 41.0
+    frame = pytest.importorskip("pandas").DataFrame(np.ones((4, 3)))
+    problem = el.Problem(**arguments | {"price": frame})
+    frame.iloc[0, 0] = np.nan
+    assert problem.price[0, 0] == 1.0
+
+
+@pytest.mark.parametrize(
+    "remake", [lambda p: p, lambda p: pickle.loads(pickle.dumps(p)), copy.copy, copy.deepcopy]
+)
+def test_what_the_core_reads_cannot_be_written(arguments, remake):
+    budget = el.Budget(np.array([1e6, 1e6, 1e6]))
+    problem = remake(el.Problem(**arguments | {"equity": {"carbon": budget}}, quadratic=1.0))
+    network, tables = problem.network, [problem.demand, problem.capacity, problem.quadratic]
+    tables += [problem.price, problem.footprints["carbon"], problem.regions["carbon"]]
+    tables += [problem.history["carbon"], problem.sensitivity["carbon"]]
+    tables += [network.gateway, network.site, network.delay, network.energy, network.cost]
+    for table in tables:
+        with pytest.raises(ValueError, match="read-only"):
+            table[...] = 10**6
+        with pytest.raises(ValueError, match="WRITEABLE"):
+            table.flags.writeable = True
+    assert el.solve(problem, tol=1e-4).status == "optimal"
+
+
 def test_replace_and_equality(arguments):
     problem = el.Problem(**arguments)
     assert problem == el.Problem(**arguments)
@@ -121,9 +158,9 @@ def test_replace_and_equality(arguments):
 
 def test_pickle(arguments):
     problem = el.Problem(**arguments, regions={"carbon": ["a", "b", "a"]}, shed_cost=3.0)
-    copy = pickle.loads(pickle.dumps(problem))
-    assert copy == problem
-    assert not copy.price.flags.writeable
+    again = pickle.loads(pickle.dumps(problem))
+    assert again == problem
+    assert not again.price.flags.writeable
 
 
 def test_slot_times(arguments):
