@@ -6,14 +6,12 @@
 
 namespace equiload {
 
-std::unique_ptr<DeviceBackend> make_cuda_backend(std::span<const DeviceScenario> scenarios, Team& team,
-                                                 const Tuning& tuning, const Settings& settings,
-                                                 int ordinal) {
+std::unique_ptr<DeviceBackend> make_cuda_backend(Runs runs, Team& team, const Tuning& tuning,
+                                                 const Settings& settings, int ordinal) {
     if (settings.precision == "mixed")
-        return std::make_unique<GridBackend<CudaMachine, float>>(scenarios, team, tuning, ordinal,
+        return std::make_unique<GridBackend<CudaMachine, float>>(runs, team, tuning, ordinal,
                                                                  settings.stream);
-    return std::make_unique<GridBackend<CudaMachine, double>>(scenarios, team, tuning, ordinal,
-                                                              settings.stream);
+    return std::make_unique<GridBackend<CudaMachine, double>>(runs, team, tuning, ordinal, settings.stream);
 }
 
 void copy_cuda(double* to, const double* from, std::size_t count, const Settings& settings, int ordinal) {

@@ -20,13 +20,12 @@
 #include <utility>
 #include <vector>
 
-#include "algorithm/equity_prox.hpp"
-#include "core/presolve.hpp"
+#include "algorithm/run.hpp"
 #include "core/settings.hpp"
+#include "core/team.hpp"
 #include "cuda_machine.cuh"
 #include "grid/cuda_backend.hpp"
 #include "grid/grid_backend.hpp"
-#include "host/team.hpp"
 
 namespace equiload::passes {
 
@@ -208,7 +207,7 @@ void start(DeviceBackend& grid, Stopwatch& watch) {
     grid.price_at_cost(only), grid.bound(only), grid.keep_prices(only);
     watch.time("plan", [&] { grid.plan(only); });
     grid.keep_allocation(only);
-    grid.start(only), grid.begin(only);
+    grid.start(only), grid.work_on(only, {});
 }
 
 constexpr int warm_up = 64;  // the thresholds of the arc pass start from the last ones
@@ -239,21 +238,21 @@ void time_solve(DeviceBackend& grid, Stopwatch& watch, int iterations) {
 
 void measure(const Problem& problem, const std::string& precision, int iterations) {
     Stopwatch watch;
-    const Presolved presolved(problem);
-    const EquityProx equity(presolved.problem());
-    const DeviceScenario scenario{&problem, &presolved, &equity};
-    const std::span<const DeviceScenario> scenarios(&scenario, 1);
+    const Scenario scenario{&problem, {}};
+    Run run(scenario);
+    Run* const alone = &run;
+    const Runs runs(&alone, 1);
     Team team(static_cast<int>(std::max(1u, std::thread::hardware_concurrency())));
     std::unique_ptr<DeviceBackend> grid;
     if (precision == "mixed")
-        grid = std::make_unique<GridBackend<TimedMachine, float>>(scenarios, team, Tuning{}, watch);
+        grid = std::make_unique<GridBackend<TimedMachine, float>>(runs, team, Tuning{}, watch);
     else
-        grid = std::make_unique<GridBackend<TimedMachine, double>>(scenarios, team, Tuning{}, watch);
+        grid = std::make_unique<GridBackend<TimedMachine, double>>(runs, team, Tuning{}, watch);
     time_launches(*grid, watch, iterations);
     grid.reset();
     Settings settings;
     settings.precision = precision, settings.stream = watch.stream();
-    grid = make_cuda_backend(scenarios, team, Tuning{}, settings, 0);
+    grid = make_cuda_backend(runs, team, Tuning{}, settings, 0);
     time_solve(*grid, watch, iterations);
 }
 

@@ -76,14 +76,18 @@ bool barrier_applies(const Problem& problem) {
     return gateways <= 512 && factor_bytes < 1e9;
 }
 
-Barrier::Barrier(const Problem& problem, const EquityProx& equity, const BarrierKernels& kernels, Team& team,
+Barrier::Barrier(const Run& run, HostCandidates& candidates, const BarrierKernels& kernels, Team& team,
                  double tol)
-    : equity_(equity),
+    : standing_(run.best),
+      equity_(run.equity),
+      candidates_(candidates),
+      tol_(tol),
       kernels_(kernels),
-      blocks_(problem, equity, kernels.lanes, team, capacity_slack(tol)),
+      blocks_(run.reduced, equity_, kernels.lanes, team, capacity_slack(tol)),
       model_(blocks_.model),
-      by_site_(problem.arc_site, problem.sites),
-      sums_(blocks_, equity.footprints()) {
+      by_site_(run.reduced.arc_site, run.reduced.sites),
+      sums_(blocks_, equity_.footprints()) {
+    const Problem& problem = run.reduced;
     for (double** array : {&in_.x, &in_.z, &in_.inv_d, &in_.dx, &in_.target_x})
         *array = blocks_.make(problem.arcs);
     for (double** array :
@@ -98,8 +102,8 @@ Barrier::Barrier(const Problem& problem, const EquityProx& equity, const Barrier
     for (int member = 0; member < team.size(); ++member) scratch_.emplace_back(width * blocks_.lanes);
 
     std::size_t unknowns = 0;
-    for (std::size_t r = 0; r < equity.footprints(); ++r) {
-        const Footprint& footprint = problem.footprints[equity.footprint(r)];
+    for (std::size_t r = 0; r < equity_.footprints(); ++r) {
+        const Footprint& footprint = problem.footprints[equity_.footprint(r)];
         const std::size_t regions = footprint.regions();
         const bool mean = footprint.kind == EquityKind::topmean;
         // Sums, and means of all regions, have one price for good.
@@ -180,7 +184,7 @@ double Barrier::first_money() const {
     return size > 0 ? std::max({spread / size, 1e-3 * level / size, 1e-9}) : 1.0;
 }
 
-void Barrier::start() {
+void Barrier::start(List) {
     const double money = first_money();
     for (const Term& term : terms_) {
         const double first = term.budget() ? money / mean_footprint(term)
@@ -201,6 +205,7 @@ void Barrier::start() {
         }
     }
     complementarity_ += equity_pairs({0.0, 0.0});
+    progress_ = complementarity_, progress_at_ = 1;
 }
 
 // The limits of budgets; where there is none, one out of reach.
@@ -492,10 +497,10 @@ void Barrier::move(Step step, double mu) {
 }
 
 // The present point in the terms of the certificate; pi exactly in its dual set.
-void Barrier::candidate(std::vector<double>& x, Prices& prices) const {
+void Barrier::propose(List) {
+    examined_ = complementarity_;
     const Problem& p = blocks_.problem;
-    x.resize(p.slots * p.arcs);
-    prices.energy.resize(p.slots * p.sites);
+    const auto [x, prices] = candidates_.next();
     blocks_.gather(in_.x, p.arcs, x.data());
     blocks_.gather(in_.price, p.sites, prices.energy.data());
     price_closed_cells(prices.energy);
@@ -528,57 +533,32 @@ void Barrier::price_closed_cells(std::vector<double>& energy) const {
         }
 }
 
-std::optional<Status> Barrier::run(Examiner& examiner, const Criteria& criteria, const Watch& watch,
-                                   Statistics& now) {
-    std::vector<double> x;
-    Prices prices;
-    const auto examine = [&] {
-        candidate(x, prices);
-        examiner.examine(x, prices, criteria.tol);
-    };
-    const auto report = [&](bool at_check) {
-        now.objective = examiner.best.objective;  // whoever stops early has at least the first plan
-        now.lower_bound = examiner.best.lower_bound;
-        return watch(now, at_check);
-    };
-    start();
-    double progress = complementarity_, examined = std::numeric_limits<double>::infinity();
-    for (int k = 0, progress_at = 0;; ++k) {
-        const double bound = std::max(1.0, std::abs(examiner.best.lower_bound));
-        keep_reserve(budget_reserve * criteria.tol, 0.1 * criteria.tol * bound);
-        factor();
-        set_targets(false, 0.0);
-        const double share = predicted(direction()) / complementarity_;
-        const double mu = share * share * share * complementarity_ / pairs_;
-        set_targets(true, mu);
-        const Step step = direction();
-        move(step, mu);
-        measure();
-        ++now.iterations;
-        if (!std::isfinite(complementarity_)) return std::nullopt;
-        if (complementarity_ < 0.5 * progress) progress = complementarity_, progress_at = k;
-        const bool stuck = k - progress_at >= patience || std::max(step.primal, step.dual) < least_step;
-        const bool last = report(false) || now.iterations >= criteria.max_iterations;
-        // Near the tolerance, and now and then on the way: rounding may end the progress short of it.
-        // The first bound may be far below: the first plan is seldom ten times too dear.
-        const double planned = std::isfinite(examiner.best.objective) ? 0.1 * examiner.best.objective : 0.0;
-        const double scale = std::max({1.0, std::abs(examiner.best.lower_bound), std::abs(planned)});
-        const bool near = complementarity_ <= 2 * criteria.tol * scale;
-        const bool due = complementarity_ <= 1e-3 * scale && complementarity_ <= 0.01 * examined;
-        if (near || due || last || stuck) {
-            examined = complementarity_;
-            examine();
-        }
-        const bool stop = report(true);
-        if (stop && examined > complementarity_) {
-            examine();
-            report(false);
-        }
-        if (!examiner.ray.empty()) return Status::infeasible;
-        if (const auto status = termination(criteria, now)) return status;
-        if (last || stop) return Status::feasible;
-        if (stuck) return std::nullopt;
-    }
+// A predictor and a corrector.
+Method::Turn Barrier::iterate(List, std::int64_t iteration, bool last) {
+    const double bound = std::max(1.0, std::abs(standing_.lower_bound));
+    keep_reserve(budget_reserve * tol_, 0.1 * tol_ * bound);
+    factor();
+    set_targets(false, 0.0);
+    const double share = predicted(direction()) / complementarity_;
+    const double mu = share * share * share * complementarity_ / pairs_;
+    set_targets(true, mu);
+    const Step step = direction();
+    move(step, mu);
+    measure();
+    spent_ = !std::isfinite(complementarity_);
+    if (spent_) return {};
+    if (complementarity_ < 0.5 * progress_) progress_ = complementarity_, progress_at_ = iteration;
+    spent_ = iteration - progress_at_ >= patience || std::max(step.primal, step.dual) < least_step;
+    return last || spent_ || worth_a_check() ? Turn{{0}, {0}} : Turn{{}, {0}};
+}
+
+// Near the tolerance, and now and then on the way: rounding may end the progress short of it. The first bound
+// may be far below: the first plan is seldom ten times too dear.
+bool Barrier::worth_a_check() const {
+    const double planned = std::isfinite(standing_.objective) ? 0.1 * standing_.objective : 0.0;
+    const double scale = std::max({1.0, std::abs(standing_.lower_bound), std::abs(planned)});
+    return complementarity_ <= 2 * tol_ * scale ||
+           (complementarity_ <= 1e-3 * scale && complementarity_ <= 0.01 * examined_);
 }
 
 }  // namespace equiload

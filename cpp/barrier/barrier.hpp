@@ -1,34 +1,33 @@
 // The structured interior point method: for answers to high accuracy, without delayed arcs and without
-// norms. See algorithm/barrier_steps.hpp for the algebra.
+// norms. See barrier/barrier_steps.hpp for the algebra.
 #pragma once
 
-#include <functional>
-#include <optional>
-#include <span>
+#include <limits>
 #include <vector>
 
-#include "algorithm/solve.hpp"
+#include "algorithm/method.hpp"
+#include "algorithm/run.hpp"
 #include "barrier/barrier_steps.hpp"
 #include "host/block_model.hpp"
+#include "host/host_candidates.hpp"
 
 namespace equiload {
 
 // Can the method solve this problem at a fair price? (It factors one gateways x gateways matrix a slot.)
 bool barrier_applies(const Problem& problem);
 
-class Barrier {
+class Barrier final : public Method {
  public:
-    // Asked at every iteration; true stops.
-    using Watch = std::function<bool(Statistics&, bool at_check)>;
-
     // `tol`: the gap that will be asked for.
-    Barrier(const Problem& problem, const EquityProx& equity, const BarrierKernels& kernels, Team& team,
+    Barrier(const Run& run, HostCandidates& candidates, const BarrierKernels& kernels, Team& team,
             double tol);
 
-    // Iterates until the examiner's certificate meets the criteria or a limit is reached. Nothing when
-    // rounding ends the progress before: the first-order method may go on.
-    std::optional<Status> run(Examiner& examiner, const Criteria& criteria, const Watch& watch,
-                              Statistics& now);
+    const char* name() const override { return "barrier"; }
+    void start(List) override;
+    Turn iterate(List, std::int64_t iteration, bool last) override;
+    void propose(List) override;
+    void checked(int, std::int64_t) override {}
+    bool spent(int) const override { return spent_; }
 
  private:
     // A footprint with rows  w (h + F y) + e = level + a + ceiling  of its regions. Minimax: a = ceiling = 0
@@ -50,7 +49,6 @@ class Barrier {
         double primal = 1, dual = 1;
     };
 
-    void start();
     double first_money() const;
     double mean_footprint(const Term& term) const;
     void set_limits();
@@ -68,6 +66,7 @@ class Barrier {
     std::vector<double> precondition(const std::vector<double>& residual) const;
     double predicted(Step step) const;
     void move(Step step, double mu);
+    bool worth_a_check() const;
 
     double row_error(const Term& term, std::size_t n) const {
         return term.level + a_[n] + ceiling_[n] - burden_[n] - e_[n];
@@ -79,13 +78,15 @@ class Barrier {
     }
     std::vector<double> site_prices(const std::vector<double>& pi, bool with_sums) const;
     std::vector<double> weighted(const std::vector<double>& site_totals) const;
-    void candidate(std::vector<double>& x, Prices& prices) const;
     void price_closed_cells(std::vector<double>& energy) const;
     template <class Add>
     double sum_blocks(Add add) const;
     double* scratch(int member) const { return scratch_[static_cast<std::size_t>(member)].data(); }
 
+    const Standing& standing_;
     const EquityProx& equity_;
+    HostCandidates& candidates_;
+    const double tol_;
     const BarrierKernels& kernels_;
     BlockModel blocks_;
     const Model& model_;
@@ -103,6 +104,10 @@ class Barrier {
     std::vector<double> dense_factor_;                // their Cholesky factor, row-major
     std::vector<std::vector<double>> level_columns_;  // price system \ ones of each term
     double complementarity_ = 0, pairs_ = 0;
+    double examined_ = std::numeric_limits<double>::infinity();  // the complementarity of the last candidate
+    double progress_ = 0;                                        // when it had last halved
+    std::int64_t progress_at_ = 0;
+    bool spent_ = false;
 };
 
 }  // namespace equiload

@@ -7,8 +7,29 @@
 
 namespace equiload {
 
-Infeasibility describe(const Presolved& presolved, const Problem& original, const std::vector<double>& ray,
+namespace {
+
+// A proof that the budgets cannot all be kept.
+Infeasibility describe_budgets(const Presolved& presolved, const Proof& proof, Team& team) {
+    const Problem& p = presolved.problem();
+    Infeasibility result;
+    presolved.expand_prices(proof.capacity, result.prices);
+    for (double& u : result.prices) u = std::max(u, 0.0);
+    const Shortfall sum = budget_shortfall(p, {{}, proof.capacity, proof.budget}, team);
+    result.energy_needed = sum.needed, result.energy_available = sum.available;
+    result.budget = proof.budget;
+    result.budget.resize(p.footprints.size());
+    for (std::size_t r = 0; r < p.footprints.size(); ++r)
+        if (p.footprints[r].kind != EquityKind::budget) result.budget[r].clear();
+    return result;
+}
+
+}  // namespace
+
+Infeasibility describe(const Presolved& presolved, const Problem& original, const Proof& proof,
                        const std::vector<std::size_t>& stranded, Team& team) {
+    if (!proof.budget.empty()) return describe_budgets(presolved, proof, team);
+    const std::vector<double>& ray = proof.capacity;
     const Problem& p = presolved.problem();
     Infeasibility result;
     std::vector<std::size_t> slots;
@@ -51,21 +72,6 @@ Infeasibility describe(const Presolved& presolved, const Problem& original, cons
     }
     result.slot =
         slots.empty() ? -1 : static_cast<std::int64_t>(*std::min_element(slots.begin(), slots.end()));
-    return result;
-}
-
-Infeasibility describe_budgets(const Presolved& presolved, const std::vector<double>& ray,
-                               const std::vector<std::vector<double>>& budget_ray, Team& team) {
-    const Problem& p = presolved.problem();
-    Infeasibility result;
-    presolved.expand_prices(ray, result.prices);
-    for (double& u : result.prices) u = std::max(u, 0.0);
-    const Shortfall sum = budget_shortfall(p, {{}, ray, budget_ray}, team);
-    result.energy_needed = sum.needed, result.energy_available = sum.available;
-    result.budget = budget_ray;
-    result.budget.resize(p.footprints.size());
-    for (std::size_t r = 0; r < p.footprints.size(); ++r)
-        if (p.footprints[r].kind != EquityKind::budget) result.budget[r].clear();
     return result;
 }
 

@@ -7,17 +7,19 @@
 #include "core/presolve.hpp"
 #include "core/problem.hpp"
 #include "core/solution.hpp"
-#include "host/team.hpp"
+#include "core/team.hpp"
 
 namespace equiload {
 
-// A proof that there is no allocation. `stranded`: work without any arc, which needs no prices.
-Infeasibility describe(const Presolved& presolved, const Problem& original, const std::vector<double>& ray,
-                       const std::vector<std::size_t>& stranded, Team& team);
+// Prices that prove that no allocation exists: of capacity, and of the budgets where it needs them.
+struct Proof {
+    std::vector<double> capacity;  // (T, I)
+    std::vector<std::vector<double>> budget;
+};
 
-// A proof that the budgets cannot all be kept.
-Infeasibility describe_budgets(const Presolved& presolved, const std::vector<double>& ray,
-                               const std::vector<std::vector<double>>& budget_ray, Team& team);
+// `stranded`: work without any arc, which needs no prices.
+Infeasibility describe(const Presolved& presolved, const Problem& original, const Proof& proof,
+                       const std::vector<std::size_t>& stranded, Team& team);
 
 // The answer from the reduced problem's, recomputed from the caller's data; uses up the equity prices.
 void certify(const Problem& problem, const Presolved& presolved, std::span<const double> allocation,

@@ -5,7 +5,7 @@
 
 #include "core/problem.hpp"
 #include "core/solution.hpp"
-#include "host/team.hpp"
+#include "core/team.hpp"
 
 namespace equiload {
 

@@ -8,7 +8,7 @@
 
 #include "core/problem.hpp"
 #include "core/solution.hpp"
-#include "host/team.hpp"
+#include "core/team.hpp"
 
 namespace equiload {
 

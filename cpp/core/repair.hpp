@@ -6,7 +6,7 @@
 
 #include "algorithm/rows.hpp"
 #include "core/problem.hpp"
-#include "host/team.hpp"
+#include "core/team.hpp"
 
 namespace equiload {
 

@@ -4,7 +4,7 @@
 #include <chrono>
 
 #include "algorithm/termination.hpp"
-#include "solver/solver.hpp"
+#include "core/scenario.hpp"
 
 namespace equiload {
 

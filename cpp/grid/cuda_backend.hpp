@@ -2,16 +2,18 @@
 #pragma once
 
 #include <memory>
-#include <span>
 
+#include "algorithm/run.hpp"
+#include "core/settings.hpp"
+#include "core/team.hpp"
 #include "grid/device_backend.hpp"
 
 namespace equiload {
 
 // Throws OutOfDeviceMemory, or std::runtime_error naming what the device could not do. The team moves data to
 // and from it.
-std::unique_ptr<DeviceBackend> make_cuda_backend(std::span<const DeviceScenario> scenarios, Team& team,
-                                                 const Tuning& tuning, const Settings& settings, int ordinal);
+std::unique_ptr<DeviceBackend> make_cuda_backend(Runs runs, Team& team, const Tuning& tuning,
+                                                 const Settings& settings, int ordinal);
 
 // Copies numbers to or from the memory of a device, in order with what is under way in the settings' stream,
 // and waits for them.

@@ -12,8 +12,7 @@ CudaInfo cuda_info() {
     return info;
 }
 
-std::unique_ptr<DeviceBackend> make_cuda_backend(std::span<const DeviceScenario>, Team&, const Tuning&,
-                                                 const Settings&, int) {
+std::unique_ptr<DeviceBackend> make_cuda_backend(Runs, Team&, const Tuning&, const Settings&, int) {
     throw std::logic_error("device: this build has no CUDA back end");  // settings are checked first
 }
 

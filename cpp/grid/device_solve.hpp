@@ -3,11 +3,12 @@
 
 #include <functional>
 #include <memory>
-#include <span>
 #include <string>
 #include <vector>
 
-#include "core/watch.hpp"
+#include "algorithm/run.hpp"
+#include "core/settings.hpp"
+#include "core/team.hpp"
 #include "grid/device_backend.hpp"
 
 namespace equiload {
@@ -15,9 +16,8 @@ namespace equiload {
 // What a device solve is given from outside.
 struct DeviceMeans {
     std::string name;  // of the device, as a solution tells it
-    // Makes the back end for scenarios of one network; throws OutOfDeviceMemory where they do not fit
-    // together.
-    std::function<std::unique_ptr<DeviceBackend>(std::span<const DeviceScenario>, Team&)> make;
+    // Makes the back end for runs of one network; throws OutOfDeviceMemory where they do not fit together.
+    std::function<std::unique_ptr<DeviceBackend>(Runs, Team&)> make;
     // Solves one scenario on the host in so many seconds: one that has no first plan, to prove that it has
     // none.
     std::function<Solution(const Scenario&, const Control&, double time_limit)> on_host;

@@ -11,7 +11,9 @@
 #include <utility>
 #include <vector>
 
-#include "algorithm/solve.hpp"
+#include "algorithm/first_order.hpp"
+#include "algorithm/run.hpp"
+#include "core/answer.hpp"
 #include "core/budgets.hpp"
 #include "core/certificate.hpp"
 #include "core/repair.hpp"
@@ -30,21 +32,20 @@ template <Machine M, class Stored>
 class GridBackend final : public DeviceBackend {
  public:
     template <class... Arguments>
-    GridBackend(std::span<const DeviceScenario> scenarios, Team& team, const Tuning& tuning,
-                Arguments&&... machine)
-        : scenarios_(scenarios.begin(), scenarios.end()),
-          problem_(scenarios.front().presolved->problem()),
+    GridBackend(Runs runs, Team& team, const Tuning& tuning, Arguments&&... machine)
+        : runs_(runs.begin(), runs.end()),
+          problem_(run(0).reduced),
           team_(team),
           tuning_(tuning),
-          footprints_(scenarios.front().equity->footprints()),
+          footprints_(run(0).equity.footprints()),
           together_(problem_.max_delay() > 0),
-          budgets_(!scenarios.front().equity->bounded()),
+          budgets_(!run(0).equity.bounded()),
           machine_(std::forward<Arguments>(machine)...),
           port_(machine_, team),
           network_(problem_),
-          equity_(*scenarios.front().equity, scenarios.size()),
-          reports_(scenarios.size()) {
-        if (original().device >= 0) caller_.emplace(original(), *scenarios_.front().presolved);
+          equity_(run(0).equity, runs_.size()),
+          reports_(runs_.size()) {
+        if (original().device >= 0) caller_.emplace(original(), run(0).presolved);
         model_ = network_.sizes(footprints_);
         quantities_ = burden_quantities(model_.footprints);
         choose_chunks();
@@ -59,8 +60,10 @@ class GridBackend final : public DeviceBackend {
 
     // ------------------------------------------------------------------ candidates in rows
 
-    void set_prices(int s, const double* v) override { port_.upload(v, cells(), v_rows(s)); }
-    void set_allocation(int s, const double* x) override { port_.upload(x, arcs(), x_rows(s)); }
+    void set_prices(int s, const std::vector<double>& v) override {
+        port_.upload(v.data(), cells(), v_rows(s));
+    }
+    void set_allocation(int s, std::vector<double> x) override { port_.upload(x.data(), arcs(), x_rows(s)); }
 
     void price_at_cost(List list) override {
         for (int s : list) machine_.for_each(static_cast<long>(cells()), grid::Fill{v_rows(s), -infinity});
@@ -77,13 +80,11 @@ class GridBackend final : public DeviceBackend {
                                 grid::Bound{there.list, rows_, model_.slots, parts_.data()});
         sum_rows(parts_.data(), bounds_.there.data(), there, model_.slots, 1);
         fetch(list, bounds_.there, bounds_.here,
-              [](Report& report, const double* value) { report.bound = *value; });
-        fetch(list, equity_.pi(), pi_, [this](Report& report, const double* pi) {
-            report.pi.clear();
-            for (std::size_t regions : equity_.regions()) {
-                report.pi.emplace_back(pi, pi + regions);
-                pi += regions;
-            }
+              [this](int s, const double* value) { reports_[at(s)].bound = *value; });
+        fetch(list, equity_.pi(), pi_, [this](int s, const double* pi) {
+            Report& report = reports_[at(s)];
+            report.equity = region_prices(s, pi);
+            report.bound += bound_apart(run(s).reduced, report.equity);
         });
     }
 
@@ -93,17 +94,22 @@ class GridBackend final : public DeviceBackend {
         machine_.for_each_group(there.size * model_.slots, slot_members,
                                 grid::Evaluate{there.list, rows_, model_.slots, parts_.data()});
         sum_rows(parts_.data(), costs_.there.data(), there, model_.slots, numbers);
-        fetch(list, costs_.there, costs_.here, [](Report& report, const double* cost) {
-            report.arc = cost[0], report.energy = cost[1];
-            report.quadratic = cost[2], report.overload = cost[3];
+        fetch(list, costs_.there, costs_.here, [this](int s, const double* cost) {
+            Breakdown& costs = reports_[at(s)].costs;
+            costs.arc = cost[0], costs.energy = cost[1], costs.quadratic = cost[2];
+            costs.fixed = run(s).reduced.fixed_cost;
+            reports_[at(s)].overload = cost[3];
         });
         const long each = static_cast<long>(model_.footprints) * model_.sites;
         machine_.for_each(
             there.size * row_chunks_ * each,
             grid::Burdens{there.list, rows_, row_chunks_, model_.sites, model_.footprints, parts_.data()});
         sum_rows(parts_.data(), burdens_.there.data(), there, row_chunks_, each);
-        fetch(list, burdens_.there, burdens_.here,
-              [each](Report& report, const double* burden) { report.burden.assign(burden, burden + each); });
+        fetch(list, burdens_.there, burdens_.here, [this](int s, const double* burden) {
+            Report& report = reports_[at(s)];
+            report.totals = region_totals(s, burden);
+            equity_cost(run(s).reduced, report.totals, report.costs.equity);
+        });
     }
 
     void keep_prices(List list) override { copy_rows(list, cells(), v_there_, best_v_); }
@@ -123,27 +129,21 @@ class GridBackend final : public DeviceBackend {
     // ------------------------------------------------------------------ the iterate
 
     void start(List list) override {
-        const Listed there = show(list), all = std::exchange(active_, there);
-        into_blocks(there, x_there_.data(), z_.x_anchor, model_.arcs);
-        into_blocks(there, v_there_.data(), z_.v, model_.sites);
-        machine_.for_each(lanes(model_.arcs), grid::FirstArc<Stored>{scenarios(), z_, model_.arcs});
-        machine_.for_each(lanes(model_.sites), grid::FirstCell<Stored>{scenarios(), z_, model_.sites});
-        machine_.for_each(lanes(model_.gateways),
-                          grid::FirstParts{scenarios(), model_, in_, z_.theta, parts_.data()});
-        sum(parts_.data(), slot_sums_.data(), blocks_each(), model_.gateways, 3 * Lane::width);
-        machine_.for_each(lanes(1),
-                          grid::FirstSlot<Stored>{
-                              scenarios(), model_, z_, in_, {slot_sums_.data(), 3, false}, due_.data()});
-        refresh();
-        active_ = all;
-    }
-
-    void begin(List list) override {
+        first_iterate(list);
         const Listed all = std::exchange(active_, show(list));
         arc_pass({});
         burden_pass(true, false);
         equity_step();
         active_ = all;
+    }
+
+    void start_over(List list) override {
+        copy_rows(list, arcs(), best_x_, x_there_), copy_rows(list, cells(), best_v_, v_there_);
+        for (int s : list) {
+            run(s).equity.set_region_prices(run(s).best_equity);
+            equity_.set_prices(machine_, at(s), run(s).equity);
+        }
+        start(list);
     }
 
     void work_on(List list, List careful) override {
@@ -162,13 +162,8 @@ class GridBackend final : public DeviceBackend {
             inner_steps(many_inner_steps - std::min(many_inner_steps, tuning_.inner_steps));
             active_ = all;
         });
-    }
-
-    void start_over(int s, const EquityProx& equity) override {
-        const std::vector<int> only{s};
-        copy_rows(only, arcs(), best_x_, x_there_), copy_rows(only, cells(), best_v_, v_there_);
-        equity_.set_prices(machine_, static_cast<std::size_t>(s), equity);
-        start(only), begin(only);
+        if (++queued_ % most_queued == 0)
+            machine_.synchronise();  // or the clock would run ahead of the machine
     }
 
     void candidate(List list) override {
@@ -180,8 +175,10 @@ class GridBackend final : public DeviceBackend {
         active_ = all;
     }
 
-    void set_reserve(int s, const EquityProx& equity) override {
-        equity_.set_reserve(machine_, static_cast<std::size_t>(s), equity);
+    void keep_reserve(int s, double worth) override {
+        run(s).equity.set_region_prices(report(s).equity);
+        run(s).equity.keep_reserve(worth);
+        equity_.set_reserve(machine_, at(s), run(s).equity);
     }
 
     // ------------------------------------------------------------------ pass by pass
@@ -206,19 +203,29 @@ class GridBackend final : public DeviceBackend {
 
     // ------------------------------------------------------------------ what comes down
 
-    void wait() override {
-        machine_.synchronise();
-        for (const auto& read : pending_) read();
-        pending_.clear();
+    const Report& report(int s) override {
+        wait();
+        return reports_[at(s)];
     }
-    const Report& report(int s) const override { return reports_[static_cast<std::size_t>(s)]; }
 
-    void read_prices(int s, bool best, double* v) override {
-        const double* const from = (best ? best_v_ : v_there_).data();
-        port_.download(from + static_cast<std::size_t>(s) * cells(), cells(), v);
+    const Prices& prices(int s) override {
+        prices_.equity = report(s).equity;
+        prices_.energy = port_.read(v_rows(s), cells());
+        complete_prices(run(s).reduced, prices_, team_);
+        return prices_;
     }
-    void read_allocation(int s, double* x) override {
-        port_.download(best_x_.data() + static_cast<std::size_t>(s) * arcs(), arcs(), x);
+
+    void answer(int s, Solution& solution) override {
+        if (original(s).device >= 0) return answer_there(s, solution);
+        const std::size_t numbers = arcs();
+        const auto allocation = std::make_unique_for_overwrite<double[]>(numbers);
+        port_.download(best_x_.data() + at(s) * numbers, numbers, allocation.get());
+        Prices best{port_.read(best_v_.data() + at(s) * cells(), cells()), {}, run(s).best_equity};
+        certify(original(s), run(s).presolved, {allocation.get(), numbers}, best, team_, solution);
+    }
+
+    void read_candidate(int s, double* x, double* v) override {
+        port_.download(x_rows(s), arcs(), x), port_.download(v_rows(s), cells(), v);
     }
     double restarts(int s) override {
         const std::size_t slots = static_cast<std::size_t>(model_.blocks) * Lane::width;
@@ -241,38 +248,6 @@ class GridBackend final : public DeviceBackend {
         return work;
     }
 
-    Report answer(int s, const std::vector<std::vector<double>>& equity, const DeviceOutput& to) override {
-        const Problem& p = original(s);
-        const auto scenario = static_cast<std::size_t>(s);
-        caller_->show_model(machine_, p, site_prices(p, equity));
-        caller_->expand(machine_, p, scenarios_[scenario].presolved->problem(),
-                        best_x_.data() + scenario * arcs(),
-                        demand_rows_.data() + scenario * problem_.slots * problem_.gateways,
-                        best_v_.data() + scenario * cells(), to);
-        const Listed there = show(std::vector<int>{0});
-        const grid::Rows rows = caller_->rows(to);
-        const int slots = model_.slots, sites = static_cast<int>(p.sites);
-        const int footprints = static_cast<int>(p.footprints.size());
-        const long each = static_cast<long>(footprints) * sites;
-        machine_.for_each_group(slots, slot_members, grid::Bound{there.list, rows, slots, parts_.data()});
-        sum_rows(parts_.data(), caller_->sums(), there, slots, 1);
-        machine_.for_each_group(slots, slot_members, grid::Evaluate{there.list, rows, slots, parts_.data()});
-        sum_rows(parts_.data(), caller_->sums() + 1, there, slots, grid::Evaluate::numbers);
-        machine_.for_each(row_chunks_ * each,
-                          grid::Burdens{there.list, rows, row_chunks_, sites, footprints, parts_.data()});
-        sum_rows(parts_.data(), caller_->burdens(), there, row_chunks_, each);
-        if (p.may_shed()) {
-            sum_rows(to.shed, parts_.data(), there, slots, static_cast<long>(p.gateways));
-            sum_rows(parts_.data(), caller_->sums() + 5, there, static_cast<int>(p.gateways), 1);
-        }
-        const std::vector<double> sums = port_.read(caller_->sums(), p.may_shed() ? 6 : 5);
-        Report report;
-        report.bound = sums[0], report.arc = sums[1], report.energy = sums[2], report.quadratic = sums[3];
-        report.shed = p.may_shed() ? sums[5] : 0.0;
-        report.burden = port_.read(caller_->burdens(), static_cast<std::size_t>(each));
-        return report;
-    }
-
  private:
     template <class Number>
     using Array = typename M::template Array<Number>;
@@ -281,6 +256,7 @@ class GridBackend final : public DeviceBackend {
     using Sequence = typename M::Sequence;
 
     static constexpr double infinity = std::numeric_limits<double>::infinity();
+    static constexpr int most_queued = 16;                  // iterations
     static constexpr int slot_members = M::few_members;     // there are thousands of slots
     static constexpr int equity_members = M::many_members;  // and a scenario has hundreds of regions
 
@@ -296,8 +272,10 @@ class GridBackend final : public DeviceBackend {
 
     // ------------------------------------------------------------------ sizes and storage
 
-    int count() const { return static_cast<int>(scenarios_.size()); }
-    const Problem& original(int s = 0) const { return *scenarios_[static_cast<std::size_t>(s)].original; }
+    static std::size_t at(int s) { return static_cast<std::size_t>(s); }
+    int count() const { return static_cast<int>(runs_.size()); }
+    Run& run(int s) const { return *runs_[at(s)]; }
+    const Problem& original(int s = 0) const { return *run(s).scenario.problem; }
     std::size_t cells() const { return problem_.slots * problem_.sites; }  // of a scenario
     std::size_t arcs() const { return problem_.slots * problem_.arcs; }
     std::size_t burden_count() const { return static_cast<std::size_t>(quantities_) * problem_.sites; }
@@ -330,7 +308,7 @@ class GridBackend final : public DeviceBackend {
     template <class Visit>
     void each_array(Visit visit) {
         const Problem& p = problem_;
-        const std::size_t all = scenarios_.size(), footprints = footprints_;
+        const std::size_t all = runs_.size(), footprints = footprints_;
         const std::size_t items = p.gateways + p.sites, slots = all * p.slots;
         const auto lanes = [&](std::size_t n) { return static_cast<std::size_t>(all_lanes(1)) * n; };
         network_.each_array(visit), equity_.each_array(visit);
@@ -381,7 +359,7 @@ class GridBackend final : public DeviceBackend {
 
     // Groups that repair at the same time: no more than there are slots.
     std::size_t places_of_repairs() const {
-        return std::min(static_cast<std::size_t>(machine_.places()), scenarios_.size() * problem_.slots);
+        return std::min(static_cast<std::size_t>(machine_.places()), runs_.size() * problem_.slots);
     }
 
     // Numbers that the sums of an answer in the caller's terms have on their way.
@@ -406,7 +384,7 @@ class GridBackend final : public DeviceBackend {
             array = machine_.template make<std::remove_reference_t<decltype(*array.data())>>(size);
         });
         port_.open(std::max(arcs(), cells()));
-        shares_ = machine_.template make_staging<double>(scenarios_.size());
+        shares_ = machine_.template make_staging<double>(runs_.size());
         for (Reported* numbers : {&bounds_, &costs_, &failed_, &burdens_})
             numbers->here = machine_.template make_staging<double>(numbers->there.size());
         pi_ = machine_.template make_staging<double>(equity_.pi().size());
@@ -433,8 +411,7 @@ class GridBackend final : public DeviceBackend {
     // ------------------------------------------------------------------ data
 
     void upload_scenario(int s) {
-        const DeviceScenario& scenario = scenarios_[static_cast<std::size_t>(s)];
-        const Problem& p = scenario.presolved->problem();
+        const Problem& p = run(s).reduced;
         const auto rows = static_cast<std::size_t>(s) * p.slots;
         // A field by site: from the reduced problem, or from the caller's where the machine has it.
         const auto by_site = [&](const Field& reduced, const Field& callers, double otherwise,
@@ -460,7 +437,7 @@ class GridBackend final : public DeviceBackend {
             m.quadratic = by_site(p.quadratic, own.quadratic, 0.0, quadratic_rows_.data() + first);
         std::vector<Field> footprints;
         for (std::size_t r = 0; r < footprints_; ++r) {
-            const std::size_t f = scenario.equity->footprint(r);
+            const std::size_t f = run(s).equity.footprint(r);
             footprints.push_back(
                 by_site(p.footprints[f].values, own.footprints[f].values, 0.0,
                         footprint_rows_.data() + (rows * footprints_ + r * p.slots) * p.sites));
@@ -475,13 +452,13 @@ class GridBackend final : public DeviceBackend {
         machine_.upload(row_models_.data() + s, &m, 1);
         machine_.upload(open_models_.data() + s, &open, 1);
         machine_.synchronise();
-        equity_.upload(machine_, static_cast<std::size_t>(s), *scenario.equity);
+        equity_.upload(machine_, static_cast<std::size_t>(s), run(s).equity);
     }
 
     // The same with the cells closed whose region's budget is spent by its history.
     RowModel open_model(int s, RowModel m) {
         if (!budgets_) return m;
-        const Problem& p = scenarios_[static_cast<std::size_t>(s)].presolved->problem();
+        const Problem& p = run(s).reduced;
         std::vector<double> capacity;
         const Problem closed = close_spent_cells(p, capacity);
         double* const there = open_rows_.data() + static_cast<std::size_t>(s) * cells();
@@ -491,7 +468,7 @@ class GridBackend final : public DeviceBackend {
     }
 
     void data_into_blocks() {
-        std::vector<int> all(scenarios_.size());
+        std::vector<int> all(runs_.size());
         for (int s = 0; s < count(); ++s) all[static_cast<std::size_t>(s)] = s;
         const Listed there = show(all);
         into_blocks(there, demand_rows_.data(), demand_.data(), model_.gateways);
@@ -519,17 +496,90 @@ class GridBackend final : public DeviceBackend {
         return {array.data(), static_cast<long>(list.size())};
     }
 
-    // Brings down what every scenario reports; take(report, numbers) for those of the list after wait().
+    // Brings down what every scenario reports; take(scenario, numbers) for those of the list after wait().
     template <class Take>
     void fetch(List list, const Array<double>& there, const Staging<double>& here, Take take) {
         machine_.download(here.data(), there.data(), there.size());
-        const std::size_t each = there.size() / scenarios_.size();
+        const std::size_t each = there.size() / runs_.size();
         pending_.push_back([this, &here, each, take, chosen = std::vector<int>(list.begin(), list.end())] {
             for (int s : chosen) {
                 const auto scenario = static_cast<std::size_t>(s);
-                take(reports_[scenario], here.data() + scenario * each);
+                take(s, here.data() + scenario * each);
             }
         });
+    }
+
+    void wait() {
+        if (pending_.empty()) return;
+        machine_.synchronise();
+        for (const auto& read : pending_) read();
+        pending_.clear();
+    }
+
+    // lambda of each region of a scenario, [footprint][region].
+    std::vector<std::vector<double>> region_prices(int s, const double* pi) const {
+        std::vector<std::vector<double>> prices;
+        for (std::size_t r = 0; r < footprints_; ++r) {
+            const std::size_t f = run(s).equity.footprint(r);
+            prices.resize(f);
+            std::vector<double>& own = prices.emplace_back(pi, pi + equity_.regions()[r]);
+            for (std::size_t g = 0; g < own.size(); ++g)
+                own[g] *= run(s).reduced.footprints[f].sensitivity[g];
+            pi += own.size();
+        }
+        return prices;
+    }
+
+    // Burdens of the regions, from those of the sites for the footprints with a price.
+    Budgets::Totals region_totals(int s, const double* burden) const {
+        Budgets::Totals totals;
+        for (const Footprint& footprint : run(s).reduced.footprints)
+            totals.emplace_back(footprint.history.begin(), footprint.history.end());
+        for (std::size_t r = 0; r < footprints_; ++r) {
+            const std::size_t f = run(s).equity.footprint(r);
+            totals[f] = equiload::region_totals(run(s).reduced.footprints[f], burden + r * problem_.sites);
+        }
+        return totals;
+    }
+
+    // The answer in the caller's terms and its certificate, where the caller's arrays are.
+    void answer_there(int s, Solution& solution) {
+        const Problem& p = original(s);
+        const DeviceOutput& to = run(s).scenario.output;
+        const std::vector<std::vector<double>>& equity = run(s).best_equity;
+        caller_->show_model(machine_, p, site_prices(p, equity));
+        caller_->expand(machine_, p, run(s).reduced, best_x_.data() + at(s) * arcs(),
+                        demand_rows_.data() + at(s) * problem_.slots * problem_.gateways,
+                        best_v_.data() + at(s) * cells(), to);
+        const Listed there = show(std::vector<int>{0});
+        const grid::Rows rows = caller_->rows(to);
+        const int slots = model_.slots, sites = static_cast<int>(p.sites);
+        const int footprints = static_cast<int>(p.footprints.size());
+        const long each = static_cast<long>(footprints) * sites;
+        machine_.for_each_group(slots, slot_members, grid::Bound{there.list, rows, slots, parts_.data()});
+        sum_rows(parts_.data(), caller_->sums(), there, slots, 1);
+        machine_.for_each_group(slots, slot_members, grid::Evaluate{there.list, rows, slots, parts_.data()});
+        sum_rows(parts_.data(), caller_->sums() + 1, there, slots, grid::Evaluate::numbers);
+        machine_.for_each(row_chunks_ * each,
+                          grid::Burdens{there.list, rows, row_chunks_, sites, footprints, parts_.data()});
+        sum_rows(parts_.data(), caller_->burdens(), there, row_chunks_, each);
+        if (p.may_shed()) {
+            sum_rows(to.shed, parts_.data(), there, slots, static_cast<long>(p.gateways));
+            sum_rows(parts_.data(), caller_->sums() + 5, there, static_cast<int>(p.gateways), 1);
+        }
+        const std::vector<double> sums = port_.read(caller_->sums(), p.may_shed() ? 6 : 5);
+        const std::vector<double> burdens = port_.read(caller_->burdens(), static_cast<std::size_t>(each));
+        for (std::size_t r = 0; r < p.footprints.size(); ++r)
+            solution.totals.push_back(equiload::region_totals(p.footprints[r], burdens.data() + r * p.sites));
+        Breakdown& costs = solution.breakdown;
+        costs.arc = sums[1], costs.energy = sums[2], costs.quadratic = sums[3];
+        costs.shed = p.may_shed() ? p.shed_cost * sums[5] : 0.0;
+        costs.fixed = p.fixed_cost;
+        equity_cost(p, solution.totals, costs.equity);
+        solution.prices.equity = equity;
+        solution.objective = costs.total();
+        solution.lower_bound = sums[0] + bound_apart(p, equity);
+        solution.gap = relative_gap(solution.objective, solution.lower_bound);
     }
 
     // ------------------------------------------------------------------ launches on rows
@@ -565,7 +615,7 @@ class GridBackend final : public DeviceBackend {
                                                  scratch_.data(), scratch_bytes_, parts_.data()});
         sum_rows(parts_.data(), failed_.there.data(), there, model_.slots, 1);
         fetch(list, failed_.there, failed_.here,
-              [](Report& report, const double* slots) { report.failed = *slots; });
+              [this](int s, const double* slots) { reports_[at(s)].feasible = *slots == 0; });
     }
 
     // Where delayed arcs couple the slots a repair is one long search, no work for a device.
@@ -573,19 +623,35 @@ class GridBackend final : public DeviceBackend {
         std::vector<double> x(arcs());
         for (int s : list) {
             std::vector<double> capacity;
-            const Problem open =
-                close_spent_cells(scenarios_[static_cast<std::size_t>(s)].presolved->problem(), capacity);
+            const Problem open = close_spent_cells(run(s).reduced, capacity);
             const Repair repair(open);
             const std::vector<double> v = port_.read(v_rows(s), cells());
             if (!fill) port_.download(x_rows(s), x.size(), x.data());
             const bool fits = fill ? repair.plan(x.data(), v.data(), team_).feasible
                                    : repair.run(x.data(), v.data(), team_).feasible;
-            set_allocation(s, x.data());
-            reports_[static_cast<std::size_t>(s)].failed = fits ? 0 : 1;
+            set_allocation(s, x);
+            reports_[at(s)].feasible = fits;
         }
     }
 
     // ------------------------------------------------------------------ the launches of an iteration
+
+    // From the candidates.
+    void first_iterate(List list) {
+        const Listed there = show(list), all = std::exchange(active_, there);
+        into_blocks(there, x_there_.data(), z_.x_anchor, model_.arcs);
+        into_blocks(there, v_there_.data(), z_.v, model_.sites);
+        machine_.for_each(lanes(model_.arcs), grid::FirstArc<Stored>{scenarios(), z_, model_.arcs});
+        machine_.for_each(lanes(model_.sites), grid::FirstCell<Stored>{scenarios(), z_, model_.sites});
+        machine_.for_each(lanes(model_.gateways),
+                          grid::FirstParts{scenarios(), model_, in_, z_.theta, parts_.data()});
+        sum(parts_.data(), slot_sums_.data(), blocks_each(), model_.gateways, 3 * Lane::width);
+        machine_.for_each(lanes(1),
+                          grid::FirstSlot<Stored>{
+                              scenarios(), model_, z_, in_, {slot_sums_.data(), 3, false}, due_.data()});
+        refresh();
+        active_ = all;
+    }
 
     // Launches that are repeated. The first time they run as they come: a device loads a kernel when it is
     // first launched, which must not happen while it records. And some kinds are not asked for again before
@@ -647,7 +713,7 @@ class GridBackend final : public DeviceBackend {
         const int items = model_.gateways + model_.sites;
         double* const residual_sums = slot_sums_.data();
         double* const restart_sums = slot_sums_.data() + 2 * all_lanes(1);
-        double* const pooled_restarts = pooled_.data() + 2 * scenarios_.size();
+        double* const pooled_restarts = pooled_.data() + 2 * runs_.size();
         sum(parts_.data(), residual_sums, blocks_each(), model_.sites, 2 * Lane::width);
         machine_.for_each(lanes(1), grid::Residuals{scenarios(), z_.moved, residual_sums});
         const grid::SlotSums residuals = over_slots(residual_sums, 2, pooled_.data());
@@ -704,7 +770,7 @@ class GridBackend final : public DeviceBackend {
         }
     }
 
-    const std::vector<DeviceScenario> scenarios_;
+    const std::vector<Run*> runs_;
     const Problem& problem_;  // of the first: its network and sizes are those of all
     Team& team_;
     const Tuning tuning_;
@@ -742,6 +808,8 @@ class GridBackend final : public DeviceBackend {
 
     std::vector<std::function<void()>> pending_;  // what reads reports once they are here
     std::vector<Report> reports_;
+    Prices prices_;
+    int queued_ = 0;
 };
 
 }  // namespace equiload

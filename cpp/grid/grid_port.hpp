@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "core/problem.hpp"
+#include "core/team.hpp"
 #include "grid/machine.hpp"
-#include "host/team.hpp"
 
 namespace equiload {
 

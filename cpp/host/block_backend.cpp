@@ -3,11 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "algorithm/backend.hpp"
-
 namespace equiload {
-
-static_assert(Backend<BlockBackend<double>> && Backend<BlockBackend<float>>);
 
 template <class Stored>
 BlockBackend<Stored>::BlockBackend(const Problem& problem, const EquityProx& equity,

@@ -11,7 +11,7 @@
 #include "algorithm/steps.hpp"
 #include "core/arc_lists.hpp"
 #include "core/problem.hpp"
-#include "host/team.hpp"
+#include "core/team.hpp"
 
 namespace equiload {
 

@@ -11,8 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "algorithm/backend.hpp"
-#include "core/presolve.hpp"
+#include "algorithm/run.hpp"
 #include "grid/device_solve.hpp"
 #include "host/block_backend.hpp"
 #include "host/dispatch.hpp"
@@ -94,10 +93,11 @@ void each_kind(std::initializer_list<std::size_t> slots_each, Body body) {
 struct Setting {
     World world;
     Problem original = world.view();
-    Presolved presolved{original};  // a device sees no other problems
-    const Problem& problem = presolved.problem();
+    Scenario scenario{&original, {}};
+    Run run{scenario};
+    const Problem& problem = run.reduced;  // a device sees no others
     Team team{1};
-    EquityProx equity{problem};
+    EquityProx& equity = run.equity;
     Values x, v;
 
     explicit Setting(World from) : world(std::move(from)) {
@@ -111,8 +111,16 @@ struct Setting {
     }
     Setting(const Setting&) = delete;
 
+    template <class B>
+    void start(B& backend, const Values& lambda) {
+        if constexpr (requires { backend.start(x, v, lambda, 0.0); })
+            backend.start(x, v, lambda, 0);
+        else
+            backend.start(x.data(), v.data(), lambda, 0);
+    }
+
     // Iterations 1 .. count as the main loop asks for them; `lambdas` are followed or, if empty, found.
-    template <Backend B>
+    template <class B>
     Course play(B& backend, int count, const std::vector<Values>& lambdas = {}) {
         Course course;
         course.gradient = equity.site_prices().size();
@@ -122,7 +130,7 @@ struct Setting {
             course.lambdas.push_back(lambdas.empty() ? equity.site_prices() : lambdas[course.lambdas.size()]);
         };
         const Values first = EquityProx(problem).site_prices();
-        backend.start(x.data(), v.data(), first, 0);
+        start(backend, first);
         next(backend.begin(first));
         for (int k = 1; k <= count; ++k) {
             Pass pass;
@@ -142,22 +150,16 @@ struct Setting {
 class Passes {
  public:
     template <class Make>
-    Passes(Setting& setting, Make make)
-        : scenario_{&setting.original, &setting.presolved, &setting.equity},
-          device_(make(std::span<const DeviceScenario>(&scenario_, 1))) {}
+    Passes(Setting& setting, Make make) : run_(&setting.run), device_(make(Runs(&run_, 1))) {}
 
-    void start(const double* x, const double* v, std::span<const double> lambda, double iteration) {
+    void start(const Values& x, const Values& v, std::span<const double> lambda, double iteration) {
         device_->set_allocation(0, x), device_->set_prices(0, v);
         device_->set_site_prices(0, lambda);
         device_->work_on(only_, {});
         device_->set_iteration(iteration);
         device_->start(only_);
     }
-    std::span<const double> begin(std::span<const double> lambda) {
-        device_->set_site_prices(0, lambda);
-        device_->begin(only_);
-        return totals();
-    }
+    std::span<const double> begin(std::span<const double>) { return totals(); }  // it has started with it
     std::span<const double> iterate(std::span<const double> lambda, const Pass& pass) {
         device_->set_site_prices(0, lambda);
         device_->set_iteration(pass.iteration);
@@ -171,17 +173,16 @@ class Passes {
     }
     void candidate(std::span<const double> lambda, double* x_plus, double* v_plus) {
         device_->set_site_prices(0, lambda);
-        device_->candidate(only_), device_->keep_allocation(only_);
-        device_->read_allocation(0, x_plus), device_->read_prices(0, false, v_plus);
+        device_->candidate(only_);
+        device_->read_candidate(0, x_plus, v_plus);
     }
     double restarts() { return device_->restarts(0); }
-    std::string name() const { return "device"; }
 
  private:
     std::span<const double> totals() { return totals_ = device_->totals(0); }
 
     const std::vector<int> only_{0};
-    DeviceScenario scenario_;
+    Run* run_;
     std::unique_ptr<DeviceBackend> device_;
     Values totals_;
 };

@@ -34,8 +34,8 @@ void agrees(World world, int iterations = 17) {
     BlockBackend<double> serial(p, setting.equity, reference().full, setting.team, eager());
     const Course expected = setting.play(serial, iterations);
     const auto make = [&](const char* precision) {
-        return Passes(setting, [&, precision](std::span<const DeviceScenario> scenarios) {
-            return make_cuda_backend(scenarios, setting.team, eager(), on_device(precision), 0);
+        return Passes(setting, [&, precision](Runs runs) {
+            return make_cuda_backend(runs, setting.team, eager(), on_device(precision), 0);
         });
     };
     Passes device = make("double");

@@ -22,8 +22,8 @@ namespace {
 
 template <class Stored>
 Passes on_device(Setting& setting, int ordinal, std::uintptr_t stream) {
-    return Passes(setting, [&](std::span<const DeviceScenario> scenarios) {
-        return std::make_unique<GridBackend<CudaMachine, Stored>>(scenarios, setting.team, eager(), ordinal,
+    return Passes(setting, [&](Runs runs) {
+        return std::make_unique<GridBackend<CudaMachine, Stored>>(runs, setting.team, eager(), ordinal,
                                                                   stream);
     });
 }

@@ -16,6 +16,7 @@
 #include "course.hpp"
 #include "grid/grid_backend.hpp"
 #include "host_machine.hpp"
+#include "solver/solver.hpp"
 
 namespace equiload::test {
 namespace {
@@ -25,9 +26,7 @@ using MixedHost = GridBackend<HostMachine, float>;
 
 template <class Grid>
 auto on_host(Team& team, std::size_t most_bytes = std::numeric_limits<std::size_t>::max()) {
-    return [&team, most_bytes](std::span<const DeviceScenario> scenarios) {
-        return std::make_unique<Grid>(scenarios, team, eager(), most_bytes);
-    };
+    return [&team, most_bytes](Runs runs) { return std::make_unique<Grid>(runs, team, eager(), most_bytes); };
 }
 
 void agrees(World world, int iterations = 17) {
@@ -90,16 +89,18 @@ TEST_CASE("grid: iterations wait for nothing, and their kinds of passes are reco
         explicit Counting(Counting** at) { *at = this; }
     };
     Counting* machine = nullptr;
-    const DeviceScenario scenario{&setting.original, &setting.presolved, &setting.equity};
-    GridBackend<Counting, double> grid(std::span(&scenario, 1), setting.team, {}, &machine);
+    Run* const run = &setting.run;
+    GridBackend<Counting, double> grid(Runs(&run, 1), setting.team, {}, &machine);
     const std::vector<int> only{0};
-    grid.set_allocation(0, setting.x.data()), grid.set_prices(0, setting.v.data());
-    grid.start(only), grid.begin(only), grid.work_on(only, {});
+    grid.set_allocation(0, setting.x), grid.set_prices(0, setting.v);
+    grid.start(only), grid.work_on(only, {});
     const int before = machine->synchronised;
-    for (int k = 1; k <= 20; ++k) grid.iterate({k % 4 == 0, k % 4 == 3, k % 10 == 0, 1.0 * k});
+    const auto iterate = [&](int k) { grid.iterate({k % 4 == 0, k % 4 == 3, k % 10 == 0, 1.0 * k}); };
+    for (int k = 1; k <= 15; ++k) iterate(k);
     CHECK(machine->synchronised == before);
-    CHECK(machine->replays == 20 - 5);  // each kind runs plainly once
-    grid.wait();
+    CHECK(machine->replays == 15 - 4);  // each kind runs plainly once
+    iterate(16);
+    CHECK(machine->synchronised == before + 1);  // never further ahead
 }
 
 TEST_CASE("grid: arrays travel piece by piece, rows that stand for every slot as well") {
@@ -128,11 +129,11 @@ TEST_CASE("grid: repairs have memory for the slots that there are, however many 
         using HostMachine::HostMachine;
         int places() const { return 1 << 20; }
     };
-    const Setting setting(random_world({}, 5));
-    const DeviceScenario scenario{&setting.original, &setting.presolved, &setting.equity};
+    Setting setting(random_world({}, 5));
+    Run* const run = &setting.run;
     Team team(1);
     const std::size_t most_bytes = std::size_t{1} << 24;
-    CHECK_NOTHROW(GridBackend<Wide, double>(std::span(&scenario, 1), team, {}, most_bytes));
+    CHECK_NOTHROW(GridBackend<Wide, double>(Runs(&run, 1), team, {}, most_bytes));
 }
 
 // Solves on a grid; no scenario may need the host.
@@ -142,13 +143,11 @@ std::vector<Solution> solve_all(const std::vector<Scenario>& scenarios, double t
                                 const Control& control = {}, std::int64_t most = 3000) {
     Settings settings;
     settings.tol = tol, settings.max_iterations = most;
-    const DeviceMeans means{"grid",
-                            [&](std::span<const DeviceScenario> together, Team& team) {
-                                return std::make_unique<B>(together, team, Tuning{}, most_bytes);
-                            },
-                            [](const Scenario&, const Control&, double) -> Solution {
-                                throw std::logic_error("sent to the host");
-                            }};
+    const DeviceMeans means{
+        "grid", [&](Runs runs, Team& team) { return std::make_unique<B>(runs, team, Tuning{}, most_bytes); },
+        [](const Scenario&, const Control&, double) -> Solution {
+            throw std::logic_error("sent to the host");
+        }};
     return solve_on_device(scenarios, settings, control, Tuning{}, 1, means);
 }
 
@@ -370,18 +369,16 @@ TEST_CASE("grid: what has no first plan is sent to the host, in the time that is
     Settings settings;
     settings.time_limit = 1000;
     int heard = 0, sent = 0, scenarios_done = 0;
-    const DeviceMeans means{"grid",
-                            [](std::span<const DeviceScenario> together, Team& team) {
-                                return std::make_unique<Host>(together, team, Tuning{});
-                            },
-                            [&](const Scenario& scenario, const Control& control, double time_limit) {
-                                ++sent;
-                                CHECK(scenario.problem == &problem);
-                                CHECK(time_limit < settings.time_limit);
-                                CHECK(control.interrupt());  // heard once, it holds for all that follow
-                                CHECK_FALSE(control.watch);  // that of a batch counts scenarios
-                                return Solution{};
-                            }};
+    const DeviceMeans means{
+        "grid", [](Runs runs, Team& team) { return std::make_unique<Host>(runs, team, Tuning{}); },
+        [&](const Scenario& scenario, const Control& control, double time_limit) {
+            ++sent;
+            CHECK(scenario.problem == &problem);
+            CHECK(time_limit < settings.time_limit);
+            CHECK(control.interrupt());  // heard once, it holds for all that follow
+            CHECK_FALSE(control.watch);  // that of a batch counts scenarios
+            return Solution{};
+        }};
     const Control control{
         [&](const Progress& now) { return scenarios_done = static_cast<int>(now.iterations), false; },
         [&] { return ++heard == 1; }};

@@ -5,7 +5,7 @@
 #include <limits>
 
 #include "algorithm/restart.hpp"
-#include "algorithm/solve.hpp"
+#include "algorithm/run.hpp"
 #include "algorithm/termination.hpp"
 #include "support.hpp"
 

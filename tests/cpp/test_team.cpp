@@ -10,8 +10,8 @@
 #include <thread>
 #include <vector>
 
-#include "host/cores.hpp"
-#include "host/team.hpp"
+#include "core/cores.hpp"
+#include "core/team.hpp"
 
 namespace equiload::test {
 namespace {

@@ -1,4 +1,4 @@
-#include "host/cores.hpp"
+#include "core/cores.hpp"
 
 #include <algorithm>
 #include <climits>

@@ -1,10 +1,10 @@
-#include "host/team.hpp"
+#include "core/team.hpp"
 
 #include <algorithm>
 #include <system_error>
 #include <utility>
 
-#include "host/cores.hpp"
+#include "core/cores.hpp"
 
 #if defined(__x86_64__) || defined(_M_X64)
 #include <immintrin.h>
