@@ -12,8 +12,9 @@ struct BoundResult {
     std::optional<Doubles> allocation, shed, site_load, capacity_prices, energy_prices, infeasible_prices;
     std::vector<Doubles> equity_prices, totals, infeasible_budget;
     Solution rest;
+    bool interrupted;  // by Ctrl-C, whatever the status: the answer may have been good enough already
 };
 
-BoundResult bind_result(Solution&& solution, const Problem& problem, bool elsewhere);
+BoundResult bind_result(Solution&& solution, const Problem& problem, bool elsewhere, bool interrupted);
 
 }  // namespace equiload::python

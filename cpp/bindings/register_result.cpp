@@ -16,10 +16,11 @@ std::vector<Doubles> own_each(std::vector<std::vector<double>>&& lists) {
 
 }  // namespace
 
-BoundResult bind_result(Solution&& s, const Problem& p, bool elsewhere) {
+BoundResult bind_result(Solution&& s, const Problem& p, bool elsewhere, bool interrupted) {
     const auto slots = static_cast<py::ssize_t>(p.slots), sites = static_cast<py::ssize_t>(p.sites);
     const auto arcs = static_cast<py::ssize_t>(p.arcs), gateways = static_cast<py::ssize_t>(p.gateways);
-    BoundResult r;
+    BoundResult r{};
+    r.interrupted = interrupted;
     const auto field = [&](std::vector<double>& values, py::ssize_t items) {
         values.resize(static_cast<std::size_t>(slots * items));  // zeros where there is no answer
         return own(std::move(values), {slots, items});
@@ -63,6 +64,7 @@ void register_result(py::module_& module) {
         .def_property_readonly("objective", [](const R& r) { return r.rest.objective; })
         .def_property_readonly("lower_bound", [](const R& r) { return r.rest.lower_bound; })
         .def_property_readonly("gap", [](const R& r) { return r.rest.gap; })
+        .def_readonly("interrupted", &R::interrupted)
         .def_readonly("allocation", &R::allocation)
         .def_readonly("shed", &R::shed)
         .def_readonly("site_load", &R::site_load)

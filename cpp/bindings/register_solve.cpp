@@ -44,15 +44,19 @@ bool interrupted() {
     return true;
 }
 
-Callback watching(const Callback& callback) {
+std::function<bool()> listening(bool& heard) {
+    return [&heard] { return heard |= interrupted(); };
+}
+
+Callback watching(const Callback& callback, bool& heard) {
     if (!callback) return nullptr;
-    return [&callback](const Progress& now) {
+    return [&callback, &heard](const Progress& now) {
         const py::gil_scoped_acquire gil;
         try {
             return callback(now);
         } catch (const py::error_already_set& error) {
             if (!error.matches(PyExc_KeyboardInterrupt)) throw;
-            return true;
+            return heard = true;
         }
     };
 }
@@ -92,12 +96,13 @@ BoundResult run(const BoundProblem& problem, const Settings& settings, const py:
     std::vector<py::object> keep;
     const WarmStart start = warm_start_from(warm_start, problem.view, keep);
     Solution solution;
+    bool heard = false;
     {
         const py::gil_scoped_release release;
-        solution = solve(problem.view, settings, start, {watching(callback), interrupted}, tuning,
+        solution = solve(problem.view, settings, start, {watching(callback, heard), listening(heard)}, tuning,
                          to.value_or(DeviceOutput{}));
     }
-    return bind_result(std::move(solution), problem.view, to.has_value());
+    return bind_result(std::move(solution), problem.view, to.has_value(), heard);
 }
 
 std::vector<BoundResult> run_batch(const std::vector<const BoundProblem*>& problems, const Settings& settings,
@@ -113,13 +118,14 @@ std::vector<BoundResult> run_batch(const std::vector<const BoundProblem*>& probl
                              to.back().value_or(DeviceOutput{})});
     }
     std::vector<Solution> solutions;
+    bool heard = false;
     {
         const py::gil_scoped_release release;
-        solutions = solve_batch(scenarios, settings, {{}, interrupted}, tuning);
+        solutions = solve_batch(scenarios, settings, {{}, listening(heard)}, tuning);
     }
     std::vector<BoundResult> results;
     for (std::size_t k = 0; k < problems.size(); ++k)
-        results.push_back(bind_result(std::move(solutions[k]), problems[k]->view, to[k].has_value()));
+        results.push_back(bind_result(std::move(solutions[k]), problems[k]->view, to[k].has_value(), heard));
     return results;
 }
 

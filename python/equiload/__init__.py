@@ -15,7 +15,7 @@ from ._core import build_info
 from .certificate import certify
 from .checking import check
 from .equity import Budget, Max, Norm, Sum, TopMean
-from .errors import InputError
+from .errors import InputError, Interrupted
 from .network import Model, Network
 from .problem import Problem
 from .solution import Solution
@@ -32,6 +32,7 @@ __all__ = [
     "Budget",
     "Frontier",
     "InputError",
+    "Interrupted",
     "Max",
     "Model",
     "Network",

@@ -29,6 +29,7 @@ __all__ = [
     "call_batch",
     "follow",
     "make_start",
+    "raises",
     "read_settings",
 ]
 
@@ -122,6 +123,12 @@ class Raw:
     result: _core.Result
     output: Output | None
 
+    def completed(self) -> Raw:
+        """Return this, or raise the Ctrl-C that ended it."""
+        if self.result.interrupted:
+            raise KeyboardInterrupt
+        return self
+
 
 def call(
     problem: Problem,
@@ -164,6 +171,11 @@ def _output(problem: Problem, worker: Worker | None) -> Output | None:
     if problem.shed_cost is not None:
         shapes["shed"] = (slots, problem.gateways)
     return Output(worker, shapes)
+
+
+def raises(on_interrupt: str) -> bool:
+    """Read what to do on Ctrl-C."""
+    return _choice("on_interrupt", on_interrupt, ("raise", "return")) == "raise"
 
 
 def _choice(name: str, value: str, choices: tuple[str, ...]) -> str:

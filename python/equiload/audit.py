@@ -103,7 +103,7 @@ def price_of_fairness(answer: Answer) -> float:
     """
     blind = answer.problem.replace(equity={})
     settings = read_settings()
-    raw = call(blind, settings, worker=follow(settings, [blind]))
+    raw = call(blind, settings, worker=follow(settings, [blind])).completed()
     return operator_cost(answer.breakdown) - raw.result.objective
 
 

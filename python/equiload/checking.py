@@ -166,7 +166,8 @@ def _overfull(problem: Problem, slot: int, what: str, there: str) -> Finding:
 
 def _feasibility(problem: Problem) -> Iterator[Finding]:
     """Ask the core, which begins with a feasible allocation or a proof that there is none."""
-    reason = explain(problem, call(problem, read_settings(max_iterations=1)).result)
+    raw = call(problem, read_settings(max_iterations=1)).completed()
+    reason = explain(problem, raw.result)
     if reason is not None:
         yield Finding("error", "capacity", str(reason))
 

@@ -15,7 +15,7 @@ from ._core import build_info
 from .checking import check
 from .data import load, save, world
 from .errors import InputError
-from .online import Comparison, compare, standard_policies
+from .online import Comparison, Run, compare, standard_policies
 from .problem import COSTS, Problem
 from .solution import Solution
 from .solver import solve
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-SOLVED, UNSOLVED, BAD_INPUT = 0, 1, 2
+SOLVED, UNSOLVED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 _USABLE = ("optimal", "feasible", "interrupted")
 _UNITS = {"carbon": "t", "water": "m3"}
 
@@ -42,6 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     -------
     int
         0: solved. 1: stopped early or infeasible. 2: bad input, with one line on standard error.
+        130: interrupted; what there was is printed and written, and said to be partial.
     """
     try:
         options = _parser().parse_args(argv)
@@ -63,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return BAD_INPUT
     except KeyboardInterrupt:  # outside of a solve, which would have kept its best answer
         print("equiload: interrupted", file=sys.stderr)
-        return UNSOLVED
+        return INTERRUPTED
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -143,6 +144,9 @@ def _demo(options: argparse.Namespace) -> int:
         comparison = _policies(problem, solutions["equity-aware"])
     save(problem, options.out / "scenario")
     print(f"wrote {options.out / 'scenario'}")
+    if comparison is not None and _interrupted(*comparison.runs.values()):
+        _write(solutions, options.out)
+        return INTERRUPTED
     _write(solutions, options.out, comparison)
     return _exit_code(solutions)
 
@@ -161,9 +165,12 @@ def _compare(options: argparse.Namespace) -> int:
     problem = load(options.scenario)
     print(_headline(problem))
     offline = _run(problem, options)
-    if offline.status not in _USABLE:
+    if offline.status == "interrupted" or offline.status not in _USABLE:
+        print(_table({"offline": offline}))
         return _exit_code({"offline": offline})
     comparison = _policies(problem, offline)
+    if _interrupted(offline, *comparison.runs.values()):
+        return INTERRUPTED  # without pictures, which would not say that they are partial
     if options.out is not None and problem.footprints:
         _draw(options.out, lambda: _policy_pictures(comparison))
     done = all(run.status == "done" for run in comparison.runs.values())
@@ -173,7 +180,11 @@ def _compare(options: argparse.Namespace) -> int:
 def _policies(problem: Problem, offline: Solution) -> Comparison:
     """Run the standard policies and print their table."""
     comparison = compare(
-        problem, standard_policies(problem), offline=offline, progress=sys.stderr.isatty()
+        problem,
+        standard_policies(problem),
+        offline=offline,
+        progress=sys.stderr.isatty(),
+        on_interrupt="return",
     )
     print(comparison)
     return comparison
@@ -213,6 +224,7 @@ def _run(problem: Problem, options: argparse.Namespace) -> Solution:
         precision=options.precision,
         verbose=options.verbose,
         progress=sys.stderr.isatty() and not options.verbose,
+        on_interrupt="return",
     )
 
 
@@ -221,7 +233,17 @@ def _exit_code(solutions: Mapping[str, Solution]) -> int:
     for name, solution in solutions.items():
         if solution.infeasibility is not None:
             print(f"equiload: {name}: infeasible: {solution.infeasibility}", file=sys.stderr)
+    if _interrupted(*solutions.values()):
+        return INTERRUPTED
     return SOLVED if all(s.status == "optimal" for s in solutions.values()) else UNSOLVED
+
+
+def _interrupted(*answers: Solution | Run) -> bool:
+    """Say on standard error if any answer is a partial one, because of Ctrl-C."""
+    partial = any(answer.status == "interrupted" for answer in answers)
+    if partial:
+        print("equiload: interrupted: what is printed and written is partial", file=sys.stderr)
+    return partial
 
 
 def _headline(problem: Problem) -> str:

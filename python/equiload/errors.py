@@ -1,8 +1,10 @@
-"""The one exception that misuse raises."""
+"""What misuse and Ctrl-C raise."""
 
 from __future__ import annotations
 
-__all__ = ["InputError"]
+from typing import Any
+
+__all__ = ["InputError", "Interrupted"]
 
 
 class InputError(ValueError):
@@ -10,3 +12,18 @@ class InputError(ValueError):
 
     Outcomes of a solve (infeasible, stopped early) are statuses of the solution, never exceptions.
     """
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C, with what there was until then.
+
+    Attributes
+    ----------
+    solution : Any
+        The best answer so far, of the type that the call would have returned: a `Solution`, a list
+        of them, a `Frontier`, a `Run` or a `Comparison`.
+    """
+
+    def __init__(self, message: str, solution: Any = None) -> None:
+        super().__init__(message)
+        self.solution = solution

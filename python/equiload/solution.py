@@ -48,7 +48,7 @@ class Solution(Answer):
         What was solved.
     status : str
         "optimal" (gap within the tolerance), "feasible" (stopped early with a usable answer),
-        "interrupted" (Ctrl-C or a callback), "infeasible", or "unsolved".
+        "interrupted" (a callback, or Ctrl-C), "infeasible", or "unsolved".
     objective, lower_bound : float
         Cost of the allocation and the bound of the prices, USD, both recomputed from the data.
     gap : float

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
 from . import _core
-from ._call import call, follow, make_start, read_settings
-from .errors import InputError
+from ._call import call, follow, make_start, raises, read_settings
+from .errors import InputError, Interrupted
 from .problem import Problem
 from .solution import Solution
 
@@ -35,6 +35,7 @@ def solve(
     callback: Callable[[_core.Progress], bool | None] | None = None,
     progress: bool = False,
     verbose: bool = False,
+    on_interrupt: str = "raise",
 ) -> Solution:
     """Solve a problem to a certified gap.
 
@@ -83,18 +84,23 @@ def solve(
         Show the progress on standard error, with rich where it is installed.
     verbose : bool
         Print one line a check.
+    on_interrupt : str
+        What Ctrl-C does: "raise" raises `Interrupted`, a KeyboardInterrupt whose `solution` is the
+        best answer so far; "return" returns that answer.
 
     Returns
     -------
     Solution
         The best allocation found, its prices and its certificate. An outcome (infeasible, stopped
-        early, Ctrl-C) is its status, never an exception. Its arrays live where those of the problem
-        do, whatever device solved it.
+        early by a limit or the callback) is its status, never an exception. Its arrays live where
+        those of the problem do, whatever device solved it.
 
     Raises
     ------
     InputError
         If an argument is out of range, or the device is not in this build or on this machine.
+    Interrupted
+        On Ctrl-C, unless `on_interrupt` is "return".
 
     References
     ----------
@@ -103,6 +109,7 @@ def solve(
     """
     if not isinstance(problem, Problem):
         raise InputError(f"problem is a {type(problem).__name__}; it must be a Problem")
+    stops = raises(on_interrupt)
     settings = read_settings(tol, device, threads, time_limit, max_iterations, method, precision)
     worker = follow(settings, [problem])
     start = None if warm_start is None else make_start(problem, warm_start, shift)
@@ -120,6 +127,8 @@ def solve(
     solution = Solution._from_core(raw)
     if verbose:
         print(solution)
+    if raw.result.interrupted and stops:
+        raise Interrupted(f"stopped after {solution.iterations} iterations", solution)
     return solution
 
 

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from . import _core, plot
+from . import plot
 from ._account import operator_cost
 from ._arrays import Axis, FloatArray, frozen, read_floats, require
-from ._call import WarmStart, call_batch, follow, make_start, read_settings
-from ._devices import Worker
+from ._call import WarmStart, call_batch, follow, make_start, raises, read_settings
 from .equity import Budget
-from .errors import InputError
+from .errors import InputError, Interrupted
 from .problem import Problem
 from .solution import Solution, region_totals
 
@@ -38,6 +37,7 @@ def solve_batch(
     time_limit: float | None = None,
     max_iterations: int | None = None,
     warm_start: Solution | None = None,
+    on_interrupt: str = "raise",
 ) -> list[Solution]:
     """Solve scenarios side by side, each to its own certificate and its own early finish.
 
@@ -66,6 +66,9 @@ def solve_batch(
         Iterations after which to stop a scenario with its best answer so far.
     warm_start : Solution, optional
         Where every scenario starts from: the solution of one of them, or of their mean.
+    on_interrupt : str
+        What Ctrl-C does, which stops all scenarios: "raise" raises `Interrupted`, whose `solution`
+        is the list of the best answers so far; "return" returns that list.
 
     Returns
     -------
@@ -77,24 +80,20 @@ def solve_batch(
     ------
     InputError
         If the scenarios do not share a network and shapes, or an argument is out of range.
+    Interrupted
+        On Ctrl-C, unless `on_interrupt` is "return".
     """
-    problems = list(problems)
+    stops, problems = raises(on_interrupt), list(problems)
     _check_family(problems)
     settings = read_settings(tol, device, threads, time_limit, max_iterations, precision=precision)
     starts = [None if warm_start is None else make_start(p, warm_start) for p in problems]
     if not problems:
         return []
-    return _solve_each(problems, settings, starts, follow(settings, problems))
-
-
-def _solve_each(
-    problems: Sequence[Problem],
-    settings: _core.Settings,
-    starts: Sequence[WarmStart | None],
-    worker: Worker | None,
-) -> list[Solution]:
-    """Hand scenarios to the core, on the device of their arrays if something works there."""
-    return [Solution._from_core(raw) for raw in call_batch(problems, settings, starts, worker)]
+    raws = call_batch(problems, settings, starts, follow(settings, problems))
+    solutions = [Solution._from_core(raw) for raw in raws]
+    if raws[0].result.interrupted and stops:
+        raise Interrupted(f"stopped a batch of {len(problems)} scenarios", solutions)
+    return solutions
 
 
 def _check_family(problems: list[Problem]) -> None:
@@ -154,9 +153,10 @@ class Frontier:
     @property
     def burden(self) -> dict[str, FloatArray]:
         """The value of every equity function (N,)."""
+        terms = self.solutions[0].problem.equity if self.solutions else ()
         return {
             name: np.array([_burden(solution, name) for solution in self.solutions])
-            for name in self.solutions[0].problem.equity
+            for name in terms
         }
 
     @property
@@ -185,6 +185,7 @@ def frontier(
     threads: int | None = None,
     time_limit: float | None = None,
     max_iterations: int | None = None,
+    on_interrupt: str = "raise",
 ) -> Frontier:
     """Sweep the weights of equity terms, every point starting from its solved neighbours.
 
@@ -207,6 +208,9 @@ def frontier(
         Seconds for all points together; those that it leaves no time for return a first plan.
     max_iterations : int, optional
         Iterations after which to stop a point with its best answer so far.
+    on_interrupt : str
+        What Ctrl-C does, which stops the sweep: "raise" raises `Interrupted`, whose `solution` is
+        the `Frontier` of the points that have an answer; "return" returns it.
 
     Returns
     -------
@@ -217,7 +221,10 @@ def frontier(
     ------
     InputError
         If a footprint has no equity term with a weight, lengths differ, or a weight is negative.
+    Interrupted
+        On Ctrl-C, unless `on_interrupt` is "return".
     """
+    stops, interrupted = raises(on_interrupt), False
     swept = _read_weights(problem, weights)
     settings = read_settings(tol, device, threads, time_limit, max_iterations, precision=precision)
     worker = follow(settings, [problem])
@@ -230,12 +237,21 @@ def frontier(
         starts = [_between(p, place, found) for p, place in zip(points, wave, strict=True)]
         if time_limit is not None:
             settings.time_limit = max(1e-9, time_limit - (time.monotonic() - began))
-        solutions = _solve_each(points, settings, starts, worker)
-        found |= zip(wave, solutions, strict=True)
-        if any(solution.status == "interrupted" for solution in solutions):
-            settings.max_iterations = 1  # Ctrl-C: a first plan for what is left
-    place_of = {n: place for place, n in enumerate(order)}
-    return Frontier(tuple(found[place_of[n]] for n in range(count)), swept)
+        raws = call_batch(points, settings, starts, worker)
+        found |= zip(wave, map(Solution._from_core, raws), strict=True)
+        interrupted = raws[0].result.interrupted
+        if interrupted:
+            found = {n: found[n] for n in found if found[n].status not in _USELESS}
+            break
+    solved = {order[place]: solution for place, solution in found.items()}
+    kept = np.array(sorted(solved), dtype=np.intp)
+    front = Frontier(
+        tuple(solved[n] for n in sorted(solved)),
+        {name: frozen(values[kept]) for name, values in swept.items()},
+    )
+    if interrupted and stops:
+        raise Interrupted(f"stopped with {len(front)} of {count} points", front)
+    return front
 
 
 def _waves(count: int) -> Iterator[list[int]]:

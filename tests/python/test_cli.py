@@ -89,7 +89,7 @@ def test_stopped_early_is_1(scenario, monkeypatch, capsys):
     for status in ("feasible", "interrupted"):
         object.__setattr__(best, "status", status)
         monkeypatch.setattr("equiload.cli.solve", lambda problem, **_: best)
-        assert main(["solve", str(scenario)]) == 1
+        assert main(["solve", str(scenario)]) == (130 if status == "interrupted" else 1)
         out = capsys.readouterr().out
         assert status in out and "energy cost" in out
 
@@ -147,12 +147,12 @@ def test_a_place_that_cannot_be_written_is_2(scenario, tmp_path, capsys):
     assert "file" in capsys.readouterr().err
 
 
-def test_ctrl_c_outside_of_a_solve_is_1(monkeypatch, capsys):
+def test_ctrl_c_outside_of_a_solve_is_130(monkeypatch, capsys):
     def interrupted(path):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("equiload.cli.load", interrupted)
-    assert main(["check", "anything"]) == 1
+    assert main(["check", "anything"]) == 130
     assert capsys.readouterr().err == "equiload: interrupted\n"
 
 
@@ -161,7 +161,7 @@ def test_an_interrupted_demo_does_not_start_the_next_solve(monkeypatch, capsys):
     object.__setattr__(best, "status", "interrupted")
     calls = []
     monkeypatch.setattr("equiload.cli.solve", lambda problem, **_: calls.append(1) or best)
-    assert main(["demo", *SMALL]) == 1
+    assert main(["demo", *SMALL]) == 130
     assert len(calls) == 1
     assert "interrupted" in capsys.readouterr().out
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import re
-import signal
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -193,37 +192,6 @@ def test_an_error_in_a_callback_comes_out(problem, device):
 
     with pytest.raises(KeyError, match="mine"):
         el.solve(problem, tol=1e-14, callback=callback, device=device)
-
-
-def test_ctrl_c_in_a_callback_keeps_the_best_answer(problem, device):
-    def callback(state) -> None:
-        raise KeyboardInterrupt
-
-    solution = el.solve(problem, tol=1e-14, callback=callback, device=device)
-    assert solution.status == "interrupted"
-    assert_usable(problem, solution)
-
-
-@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs interval timers")
-@pytest.mark.parametrize("error", [KeyboardInterrupt, TimeoutError])
-def test_signals(fleet, device, error):
-    def handler(number, frame) -> None:
-        raise error("mine")
-
-    before = signal.signal(signal.SIGVTALRM, handler)
-    signal.setitimer(signal.ITIMER_VIRTUAL, 0.2)
-    try:
-        # Far more than the timer allows, whatever the machine.
-        solution = el.solve(
-            fleet(), tol=1e-300, max_iterations=10**30, threads=10**30, device=device
-        )
-        assert error is KeyboardInterrupt and solution.status == "interrupted"
-        assert_usable(solution.problem, solution)
-    except TimeoutError as raised:
-        assert error is TimeoutError and str(raised) == "mine"
-    finally:
-        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-        signal.signal(signal.SIGVTALRM, before)
 
 
 def test_warm_start(problem, device):

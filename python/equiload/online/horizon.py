@@ -38,7 +38,7 @@ class _Plan:
 
     @property
     def usable(self) -> bool:
-        return self.status in ("optimal", "feasible", "interrupted")
+        return self.status in ("optimal", "feasible")
 
     def pack(self) -> dict[str, Any]:
         """Return it as numbers and arrays."""

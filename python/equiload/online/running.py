@@ -13,8 +13,9 @@ import numpy as np
 
 from .._account import breakdown, burdens, loads, operator_cost
 from .._arrays import FloatArray
+from .._call import raises
 from ..audit import audit_footprint
-from ..errors import InputError
+from ..errors import InputError, Interrupted
 from ..problem import Problem
 from ..solution import Solution
 from ..solver import solve
@@ -117,6 +118,7 @@ def simulate(
     *,
     progress: bool = False,
     callback: Callable[[int, Decision], object] | None = None,
+    on_interrupt: str = "raise",
 ) -> Run:
     """Run a policy over a whole problem, slot by slot, from its first state.
 
@@ -130,17 +132,23 @@ def simulate(
         Show the progress on standard error, with rich where it is installed.
     callback : callable, optional
         Called with each slot's number and decision; return True to stop.
+    on_interrupt : str
+        What Ctrl-C does: "raise" raises `Interrupted`, whose `solution` is the `Run` up to then;
+        "return" returns it.
 
     Returns
     -------
     Run
-        What came of it. Ctrl-C ends the run early, with what was decided so far.
+        What came of it.
 
     Raises
     ------
     InputError
         If the problem does not fit the policy.
+    Interrupted
+        On Ctrl-C, also in the middle of a plan, unless `on_interrupt` is "return".
     """
+    stops, interrupted = raises(on_interrupt), False
     _check_fit(policy, problem)
     policy.reset()
     decisions: list[Decision] = []
@@ -164,9 +172,13 @@ def simulate(
                     break
         except KeyboardInterrupt:
             status, message = "interrupted", f"stopped after {len(decisions)} slots"
+            interrupted = True
     if status == "interrupted" and len(decisions) == problem.slots:
         status, message = "done", ""
-    return _recount(policy, problem, decisions, seconds, status, message)
+    run = _recount(policy, problem, decisions, seconds, status, message)
+    if interrupted and stops:
+        raise Interrupted(f"{policy.name} stopped after {len(decisions)} slots", run)
+    return run
 
 
 def _without_slot(message: str) -> str:
@@ -303,6 +315,7 @@ def compare(
     *,
     offline: Solution | bool = False,
     progress: bool = False,
+    on_interrupt: str = "raise",
 ) -> Comparison:
     """Run several policies on one problem.
 
@@ -316,6 +329,9 @@ def compare(
         The offline optimum to measure against; True solves for it.
     progress : bool
         Show the progress on standard error.
+    on_interrupt : str
+        What Ctrl-C does, which stops all policies: "raise" raises `Interrupted`, whose `solution`
+        is the `Comparison` up to then, its last run interrupted; "return" returns it.
 
     Returns
     -------
@@ -326,13 +342,29 @@ def compare(
     ------
     InputError
         If there is no policy, or one does not fit the problem.
+    Interrupted
+        On Ctrl-C, unless `on_interrupt` is "return".
     """
+    stops = raises(on_interrupt)
     named = dict(policies) if isinstance(policies, Mapping) else _named(policies)
     if not named:
         raise InputError("policies is empty; there is nothing to compare")
-    runs = {name: simulate(policy, problem, progress=progress) for name, policy in named.items()}
-    best = solve(problem, progress=progress) if offline is True else offline
-    return Comparison(problem, runs, best or None)
+    runs: dict[str, Run] = {}
+    best = offline if isinstance(offline, Solution) else None
+    try:
+        for name, policy in named.items():
+            runs[name] = simulate(policy, problem, progress=progress)
+        if offline is True:
+            best = solve(problem, progress=progress)
+    except Interrupted as stop:
+        if isinstance(stop.solution, Run):
+            runs[name] = stop.solution
+        elif math.isfinite(stop.solution.objective):
+            best = stop.solution
+        if stops:
+            text = f"{stop}; {len(runs)} of {len(named)} policies begun"
+            raise Interrupted(text, Comparison(problem, runs, best)) from None
+    return Comparison(problem, runs, best)
 
 
 def standard_policies(problem: Problem) -> dict[str, Policy]:
