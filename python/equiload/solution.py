@@ -22,6 +22,8 @@ from .problem import COSTS
 if TYPE_CHECKING:
     import xarray
 
+    from .certificate import Certificate
+
 __all__ = ["Infeasibility", "Prices", "Solution", "region_totals"]
 
 DENSE_LIMIT = 200_000_000
@@ -150,7 +152,8 @@ class Solution(Answer):
         Parameters
         ----------
         path : path
-            Ends in `.npz` (needs NumPy only) or in `.nc` (NetCDF, needs xarray).
+            Ends in `.npz` (needs NumPy only) or in `.nc` (NetCDF, needs xarray). A file that is
+            there stays as it is until the new one is complete.
 
         Raises
         ------
@@ -162,22 +165,46 @@ class Solution(Answer):
         answers.save(self, path)
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Solution:
+    def load(cls, path: str | os.PathLike[str], verify: bool = True) -> Solution:
         """Read what `save` wrote.
+
+        Whoever wrote the file, its tables have the shapes of its problem and are finite, and what
+        it says about itself is recomputed from them.
 
         Parameters
         ----------
         path : path
             A file that ends in `.npz` or `.nc`.
+        verify : bool
+            Whether to `verify` the answer, which takes a few passes over the allocation.
 
         Raises
         ------
         InputError
-            If the file cannot be read or holds no solution.
+            If the file cannot be read, holds no solution, or one that its data do not bear out.
         """
         from .data import answers
 
-        return cls(**vars(answers.load(path)))
+        return cls(**vars(answers.load(path, verify)))
+
+    def verify(self) -> Certificate:
+        """Recompute the certificate from the data and check that it bears out this solution.
+
+        Returns
+        -------
+        Certificate
+            Violations, objective, lower bound and gap, as `certify` finds them.
+
+        Raises
+        ------
+        InputError
+            If demand, a capacity or a budget is not kept, if objective, lower bound, gap, costs,
+            loads or burdens are not what the allocation and the prices amount to, or if an
+            infeasibility is not proven: the first of these that is found.
+        """
+        from .verifying import verify
+
+        return verify(self.on_host())
 
     def __repr__(self) -> str:
         """Summarise in one line."""

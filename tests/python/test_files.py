@@ -206,6 +206,9 @@ def test_without_arcs_every_gateway_uses_every_site(folder):
     header = json.loads((folder / "scenario.json").read_text())
     tables = {k: v for k, v in header["tables"].items() if not k.startswith("arc_")}
     _with_header(folder, tables=tables)
+    with pytest.raises(el.InputError, match=r'arcs\.csv: "tables" of scenario\.json lists nothing'):
+        load(folder)
+    (folder / "arcs.csv").unlink()
     assert load(folder).network == el.Network.complete(3, 4)
 
 

@@ -17,6 +17,7 @@ from ..equity import Equity
 from ..errors import InputError
 from ..network import Network
 from ..problem import Problem
+from .disk import read_text
 from .grids import (
     read_eia,
     read_electricity_maps,
@@ -170,7 +171,7 @@ def read(
     if isinstance(source, TimeTable):
         return source
     if isinstance(source, str | Path) and Path(source).suffix == ".json":
-        text = Path(source).read_text(encoding="utf-8") if Path(source).exists() else ""
+        text = read_text(Path(source))
         return (read_watttime if "point_time" in text else read_eia)(source, fill=fill)
     table = sheet(
         source, "datetime (utc)", "mtu*", "point_time", "period", "interval start", "time"

@@ -3,153 +3,220 @@
 from __future__ import annotations
 
 import json
+import math
 import os
-import zipfile
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._arrays import AnyArray
+from .._account import relative_gap
+from .._arrays import AnyArray, frozen
 from ..answer import SCALARS, Answer, Prices
 from ..errors import InputError
 from ..infeasibility import Infeasibility
-from ..problem import Problem
-from . import files, layout
-from .layout import Variables
+from ..problem import COSTS, Problem
+from ..verifying import verify
+from . import layout
+from .archive import reading_archive, write_archive
+from .dataset import to_xarray as problem_to_xarray
+from .disk import parse_json
+from .layout import Arrays, Header, Key, Variables, is_number, is_text, list_of
+from .netcdf import read_netcdf, write_netcdf
 
 if TYPE_CHECKING:
     import xarray
 
-UNITS = {
-    "allocation": "MWh of work",
-    "shed": "MWh of work",
-    "site_load": "MWh",
-    "capacity_price": "USD/MWh",
-    "energy_price": "USD/MWh",
+FORMAT = "equiload solution 1"
+_WHAT = "a solution that Solution.save wrote"
+_STATUSES = ("optimal", "feasible", "interrupted", "infeasible", "unsolved")
+
+
+def _count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _number(value: Any) -> bool:
+    return is_number(value) or value != value
+
+
+_COUNT = Key(_count, "must be a whole number of at least 0")
+_NUMBER = Key(_number, "must be a number")
+_TIME = Key(lambda value: is_number(value) and 0 <= value < math.inf, "must be a time in seconds")
+_TEXT = Key(is_text, "must be text")
+_COSTS = Key(layout.mapping_of(_number), "must be a mapping to numbers")
+_MAPPING = Key(lambda value: value is None or isinstance(value, dict), "must be a mapping")
+
+KEYS = {
+    "format": Key(lambda value: value == FORMAT, f'must be "{FORMAT}"'),
+    "status": Key(lambda value: value in _STATUSES, f"must be one of {', '.join(_STATUSES)}"),
+    **dict.fromkeys(("objective", "lower_bound", "gap"), _NUMBER),
+    **dict.fromkeys(("iterations", "restarts", "threads"), _COUNT),
+    **dict.fromkeys(("seconds", "setup_seconds"), _TIME),
+    **dict.fromkeys(("device", "method"), _TEXT),
+    "breakdown": _COSTS,
+    "infeasibility": _MAPPING,
+}
+_REASON = {
+    "slot": Key(lambda value: value is None or _count(value), "must be a slot"),
+    **dict.fromkeys(("sites", "gateways"), Key(list_of(_count), "must be a list of numbers")),
+    **dict.fromkeys(("demand", "capacity"), _NUMBER),
+    "message": Key(lambda value: isinstance(value, str), "must be text"),
 }
 
 
 def save(solution: Answer, path: str | os.PathLike[str]) -> None:
     """Write a solution, in NumPy arrays, and its problem; see `Solution.save`."""
     path = _checked(path)
-    try:
-        if path.suffix == ".nc":
-            to_xarray(solution).to_netcdf(path)
-        else:
-            np.savez(path, **_plain(solution))  # type: ignore[arg-type]
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}") from None
+    if path.suffix == ".nc":
+        write_netcdf(to_xarray(solution), path)
+        return
+    arrays = {name: values for name, (_, values) in _variables(solution).items()}
+    arrays["solution"] = np.array(json.dumps(_header(solution)))
+    write_archive(path, layout.flat(solution.problem) | arrays)
 
 
-def load(path: str | os.PathLike[str]) -> Answer:
+def load(path: str | os.PathLike[str], verified: bool = True) -> Answer:
     """Read what `save` wrote; see `Solution.load`."""
     path = _checked(path)
-    try:
-        if path.suffix == ".nc":
-            return _from_netcdf(path)
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            return _from_plain(dict(stored))
-    except (KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{path}: not a solution that Solution.save wrote") from None
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}") from None
+    if path.suffix == ".nc":
+        solution = _assemble(read_netcdf(path), path)
+    else:
+        with reading_archive(path, _WHAT) as archive:
+            solution = _assemble(archive, path)
+    if verified:
+        try:
+            verify(solution)
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from None
+    return solution
 
 
 def to_xarray(solution: Answer) -> xarray.Dataset:
     """Return a problem and its solution as one dataset; see `Solution.to_xarray`."""
-    dataset = files.to_xarray(solution.problem)
+    dataset = problem_to_xarray(solution.problem)
     for name, names in solution.problem.region_names.items():
         dataset.coords[f"regions_{name}"] = np.array(names)
+    fields = layout.answer_fields(solution.problem.footprints)
     for variable, (dims, values) in _variables(solution).items():
         dataset[variable] = (dims, values)
-        dataset[variable].attrs["units"] = UNITS.get(variable, "")
+        dataset[variable].attrs["units"] = fields[variable].unit
     dataset.attrs["solution"] = json.dumps(_header(solution))
     return dataset
 
 
 def _variables(solution: Answer) -> Variables:
     """Return the arrays of a solution, without those of its problem."""
-    cells = ("slot", "site")
-    variables: Variables = {
-        "allocation": (("slot", "arc"), solution.allocation),
-        "site_load": (cells, solution.site_load),
-        "capacity_price": (cells, solution.prices.capacity),
-        "energy_price": (cells, solution.prices.energy),
+    reason, prices = solution.infeasibility, solution.prices
+    arrays: dict[str, AnyArray | None] = {
+        "allocation": solution.allocation,
+        "site_load": solution.site_load,
+        "capacity_price": prices.capacity,
+        "energy_price": prices.energy,
+        "shed": solution.shed,
+        "infeasibility_price": None if reason is None else reason.prices,
     }
-    if solution.shed is not None:
-        variables["shed"] = (("slot", "gateway"), solution.shed)
-    reason = solution.infeasibility
-    if reason is not None and reason.prices is not None:
-        variables["infeasibility_price"] = (cells, reason.prices)
-    for name, prices in ((reason and reason.budgets) or {}).items():
-        variables[f"infeasibility_price_{name}"] = ((f"regions_{name}",), prices)
+    for name, budget in ((reason and reason.budgets) or {}).items():
+        arrays[f"infeasibility_price_{name}"] = budget
     for name, totals in solution.footprints.items():
-        variables[f"total_{name}"] = ((f"regions_{name}",), totals)
-        variables[f"equity_price_{name}"] = ((f"regions_{name}",), solution.prices.equity[name])
-    return variables
+        arrays[f"total_{name}"], arrays[f"equity_price_{name}"] = totals, prices.equity[name]
+    fields = layout.answer_fields(solution.footprints)
+    return {n: (fields[n].dims[0], array) for n, array in arrays.items() if array is not None}
 
 
-def _header(solution: Answer) -> dict[str, Any]:
+def _header(solution: Answer) -> Header:
     """Return everything of a solution that is no array."""
-    header = {name: getattr(solution, name) for name in SCALARS}
+    header: Header = {"format": FORMAT} | {name: getattr(solution, name) for name in SCALARS}
     header |= {"breakdown": solution.breakdown, "infeasibility": None}
     if solution.infeasibility is not None:
-        gone = {"prices": None, "budgets": None}
-        header["infeasibility"] = asdict(solution.infeasibility) | gone
+        reason = asdict(solution.infeasibility)
+        header["infeasibility"] = {name: reason[name] for name in _REASON}
     return header
 
 
-def _plain(solution: Answer) -> dict[str, AnyArray]:
-    """Return a problem and its solution as arrays and two strings of JSON."""
-    header, variables = layout.pack(solution.problem)
-    given = layout.given_labels(solution.problem)
-    labels = {f"label_{dim}": np.array(values) for dim, values in given.items()}
-    texts = {"scenario": np.array(json.dumps(header))}
-    texts["solution"] = np.array(json.dumps(_header(solution)))
-    arrays = {name: values for name, (_, values) in (variables | _variables(solution)).items()}
-    return arrays | labels | texts
-
-
-def _from_plain(stored: dict[str, AnyArray]) -> Answer:
-    header, scalars = (json.loads(str(stored.pop(key))) for key in ("scenario", "solution"))
-    labels = {dim: stored[f"label_{dim}"] for dim in header["labels"]}
-    tables = {name: (tuple(dims), stored[name]) for name, dims in header["tables"].items()}
-    return _assemble(layout.unpack(header, tables, labels), stored, scalars)
-
-
-def _from_netcdf(path: Path) -> Answer:
-    with files.require_xarray().open_dataset(path) as lazy:
-        dataset = lazy.load()
-    arrays = {str(name): variable.values for name, variable in dataset.data_vars.items()}
-    header = json.loads(dataset.attrs["solution"])
-    return _assemble(files.from_xarray(dataset), arrays, header)
-
-
-def _assemble(problem: Problem, arrays: Mapping[str, AnyArray], header: dict[str, Any]) -> Answer:
+def _assemble(arrays: Arrays, source: Path) -> Answer:
+    """Put together again what `save` took apart, checking all of it against the problem."""
+    for name in ("scenario", "solution"):
+        if name not in arrays:
+            raise InputError(f'{source}: not {_WHAT}: there is no "{name}"')
+    problem, scenario = layout.unflat(arrays, source)
+    header = _checked_header(arrays, problem, source)
+    tables = _checked_tables(arrays, problem, scenario, source)
     reason = header.pop("infeasibility")
+    del header["format"]
     if reason is not None:
-        reason["prices"] = arrays.get("infeasibility_price")
-        key = "infeasibility_price_"
-        budgets = {n: arrays[key + n] for n in problem.footprints if key + n in arrays}
-        reason["budgets"] = budgets or None
+        budgets = {
+            name: tables[key]
+            for name in problem.footprints
+            if (key := f"infeasibility_price_{name}") in tables
+        }
         pairs = {name: tuple(reason[name]) for name in ("sites", "gateways")}
-        reason = Infeasibility(**(reason | pairs))
-    equity = {name: arrays[f"equity_price_{name}"] for name in problem.footprints}
+        proof = {"prices": tables.get("infeasibility_price"), "budgets": budgets or None}
+        reason = Infeasibility(**(reason | pairs | proof))
+    equity = {name: tables[f"equity_price_{name}"] for name in problem.footprints}
     return Answer(
         problem=problem,
-        allocation=arrays["allocation"],
-        shed=arrays.get("shed"),
-        site_load=arrays["site_load"],
-        footprints={name: arrays[f"total_{name}"] for name in problem.footprints},
-        prices=Prices(arrays["capacity_price"], arrays["energy_price"], equity),
+        allocation=tables["allocation"],
+        shed=tables.get("shed"),
+        site_load=tables["site_load"],
+        footprints={name: tables[f"total_{name}"] for name in problem.footprints},
+        prices=Prices(tables["capacity_price"], tables["energy_price"], equity),
         infeasibility=reason,
         **header,
     )
+
+
+def _checked_header(arrays: Arrays, problem: Problem, source: Path) -> Header:
+    """Read what is no array and check it entry by entry."""
+    where = f"{source}, solution"
+    text = layout.text_of(arrays, "solution", source)
+    header = layout.checked_keys(parse_json(text, where), KEYS, where)
+    costs = {*COSTS, *problem.equity}
+    if header["breakdown"].keys() != costs:
+        raise InputError(f'{where}: "breakdown" must have {", ".join(sorted(costs))}')
+    gap = relative_gap(header["objective"], header["lower_bound"])
+    if not (abs(header["gap"] - gap) <= 1e-12 or (math.isnan(header["gap"]) and math.isnan(gap))):
+        raise InputError(f'{where}: "gap" is {header["gap"]}; objective and bound are {gap} apart')
+    reason = header["infeasibility"]
+    if (reason is None) == (header["status"] == "infeasible"):
+        raise InputError(f'{where}: "infeasibility" goes with the status "infeasible"')
+    if reason is not None:
+        layout.checked_keys(reason, _REASON, f"{where}, infeasibility")
+        for name, count in (("sites", problem.sites), ("gateways", problem.gateways)):
+            if any(index >= count for index in reason[name]):
+                raise InputError(f'{where}: "{name}" must be below {count}')
+    return header
+
+
+def _checked_tables(
+    arrays: Arrays, problem: Problem, scenario: Header, source: Path
+) -> dict[str, AnyArray]:
+    """Read the arrays of the answer and check that they are finite and fit the problem."""
+    fields = layout.answer_fields(problem.footprints)
+    known = {*scenario["tables"], *(f"label_{dim}" for dim in scenario["labels"]), *fields}
+    for name in arrays:
+        layout.require_known(str(source), name, known | {"scenario", "solution"})
+    sizes = {"slot": problem.slots, "gateway": problem.gateways, "site": problem.sites}
+    sizes |= {"arc": problem.arcs}
+    sizes |= {f"regions_{name}": values.size for name, values in problem.history.items()}
+    tables = {}
+    for name, field in fields.items():
+        if name not in arrays:
+            if field.needed or (name == "shed" and problem.shed_cost is not None):
+                raise InputError(f'{source}: there is no "{name}"')
+            continue
+        array, shape = arrays[name], tuple(sizes[dim] for dim in field.dims[0])
+        if array.shape != shape or array.dtype.kind != "f":
+            raise InputError(
+                f'{source}: "{name}" has shape {array.shape} of {array.dtype}; '
+                f"expected ({', '.join(f'{dim}s' for dim in field.dims[0])}) = {shape} of float64"
+            )
+        if not np.isfinite(array).all():
+            place = np.unravel_index(int(np.argmin(np.isfinite(array))), shape)
+            raise InputError(f'{source}: "{name}" is not finite at {tuple(map(int, place))}')
+        tables[name] = frozen(np.array(array, dtype=np.float64, order="C"))
+    return tables
 
 
 def _checked(path: str | os.PathLike[str]) -> Path:

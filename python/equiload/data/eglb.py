@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import csv
+import re
 from pathlib import Path
 from typing import Literal
 
@@ -13,6 +13,7 @@ from ..equity import Max
 from ..errors import InputError
 from ..network import Network
 from ..problem import Problem
+from .disk import csv_rows, read_text
 
 Floats = NDArray[np.float64]
 
@@ -30,6 +31,7 @@ SITES = (
     "Singapore",
 )
 PEAK_POWER = 2708.0  # W of the traced partition at its peak; that much is 1 MW here
+_TIME = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d(:\d\d(:\d\d)?)?")
 SITE_CAPACITY = 1.0  # MWh per hourly slot
 WATER_WEIGHT = 60.0  # USD/m3
 CARBON_WEIGHT = 1500.0  # USD/t
@@ -124,21 +126,24 @@ def _read_sites(folder: Path, kind: str, suffix: str, column: str, slots: int) -
 
 def _read(file: Path, column: str) -> tuple[NDArray[np.datetime64], Floats]:
     """Read the times and one named column of a CSV file."""
-    try:
-        text = file.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise InputError(f"{file}: {error.strerror}") from None
-    rows = csv.reader(text.splitlines())
-    header = [name.strip() for name in next(rows, [])]  # one header starts with a blank
+    rows = csv_rows(read_text(file).splitlines(), file)
+    header = [name.strip() for name in next(rows, (1, []))[1]]  # one header starts with a blank
     missing = [name for name in ("Time (UTC)", column) if name not in header]
     if missing:
         raise InputError(f'{file}: no column "{missing[0]}"')
     time_at, value_at = header.index("Time (UTC)"), header.index(column)
     times, values = [], []
-    for line, row in enumerate(rows, start=2):
+    for line, row in rows:
         try:
-            times.append(np.datetime64(row[time_at].replace(" ", "T"), "h"))
+            times.append(_hour(row[time_at]))
             values.append(float(row[value_at]))
         except (ValueError, IndexError):
             raise InputError(f"{file}, line {line}: no time and number in {row}") from None
     return np.array(times, dtype="datetime64[h]"), np.array(values)
+
+
+def _hour(text: str) -> np.datetime64:
+    """Read a time without a zone; NumPy would take one and warn."""
+    if not _TIME.fullmatch(text.strip()):
+        raise ValueError(text)
+    return np.datetime64(text.strip().replace(" ", "T"), "h")

@@ -6,14 +6,14 @@ its column or the caller says the zone.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
 from ..errors import InputError
-from .readings import HOUR, Book, Cell, Clock, Sheet, Source, read_text, sheet, stepped
+from .disk import parse_json, read_text
+from .readings import HOUR, Book, Cell, Clock, Sheet, Source, sheet, stepped
 from .table import TimeTable
 from .units import USD_PER_MWH
 
@@ -382,10 +382,7 @@ def _watttime_csv(path: Path) -> Iterator[tuple[str, Cell, Cell]]:
 
 
 def _json(path: Path) -> Any:
-    try:
-        return json.loads(read_text(path))
-    except json.JSONDecodeError as error:
-        raise InputError(f"{path}, row {error.lineno}: {error.msg}") from None
+    return parse_json(read_text(path), path, "row")
 
 
 def _json_rows(path: Path) -> Iterator[tuple[str, Cell, Cell]]:

@@ -6,7 +6,6 @@ wrong with one can be named.  Times become seconds since 1970, UTC.
 
 from __future__ import annotations
 
-import csv
 import itertools
 import math
 import re
@@ -21,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from .disk import csv_rows, read_text
 from .table import TimeTable
 from .units import seconds_of
 
@@ -243,6 +243,8 @@ def _ends(series: Series) -> int:
 
 def _column(series: Series, slots: range, fill: int, notes: list[str]) -> NDArray[np.float64]:
     """Return the values of the slots, gaps of up to `fill` filled by straight lines."""
+    # More slots than these have a gap within these that is too long.
+    slots = slots[: (len(series.readings) + 1) * (fill + 1) + 1]
     nothing = Reading(0, math.nan, "")
     values = np.array([series.readings.get(slot, nothing).value for slot in slots])
     there = np.flatnonzero(~np.isnan(values))
@@ -341,12 +343,14 @@ def _from_file(path: Path, signs: Sequence[str]) -> Sheet:
     lines = read_text(path).splitlines()
     start = 0
     for at, line in enumerate(lines[:_PREAMBLE]):
-        names = [_plain(name) for name in next(csv.reader([line], delimiter=_separator(line)), [])]
+        names = [
+            _plain(name) for name in next(csv_rows([line], path, _separator(line)), (1, []))[1]
+        ]
         if any(n == s or (s.endswith("*") and n.startswith(s[:-1])) for s in signs for n in names):
             start = at
             break
     separator = _separator(lines[start] if lines else "")
-    rows = csv.reader(lines[start:], delimiter=separator)
+    rows = (row for _, row in csv_rows(lines[start:], path, separator))
     header = [name.strip() for name in next(rows, [])]
     body = ((f"{path}, row {start + 1 + n}", row) for n, row in enumerate(rows, start=1))
     return Sheet(str(path), header, body, "." if separator == "," else ",")
@@ -380,16 +384,6 @@ def _text(value: Any) -> str:
 
 def _plain(name: str) -> str:
     return name.strip().casefold().replace("₂", "2")
-
-
-def read_text(path: Path) -> str:
-    """Read a file, or say why not."""
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}") from None
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: not text in UTF-8") from None
 
 
 def stepped(book: Book, step: str | None, total: bool = False) -> tuple[Book, int | None]:
