@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import errno
 import json
 import os
 import secrets
@@ -41,9 +42,14 @@ def opened(path: Path) -> Iterator[BinaryIO]:
         except ValueError as error:  # a name that no file can have
             raise InputError(f"{path!r}: {error}") from None
         with file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise InputError(f"{path}: not a regular file")
+            _require_regular(path, os.fstat(file.fileno()).st_mode)
             yield file
+
+
+def _require_regular(path: Path, mode: int) -> None:
+    if not stat.S_ISREG(mode):
+        what = os.strerror(errno.EISDIR) if stat.S_ISDIR(mode) else "not a regular file"
+        raise InputError(f"{path}: {what}")
 
 
 def read_text(path: Path) -> str:
@@ -103,8 +109,8 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     path = Path(os.path.realpath(path))  # a link goes on to lead where it does
     beside = path.with_name(f".equiload-{secrets.token_hex(8)}.part")
     with speaking_of(path):
-        if path.exists() and not path.is_file():
-            raise InputError(f"{path}: not a regular file")
+        if path.exists():
+            _require_regular(path, path.stat().st_mode)
         try:
             with beside.open("xb") as file:
                 yield file
