@@ -47,6 +47,40 @@ def cpp(session: nox.Session) -> None:
 
 
 @nox.session
+def trust(session: nox.Session) -> None:
+    """Attack the package for an hour: `nox -s trust -- answers` runs one attack, with more for it.
+
+    The attacks are those of tests/trust: answers, mutants, boundary, soak; each takes --count.
+    """
+    session.install(".[test]", env=ONE_ARCHITECTURE)
+    attacks = [session.posargs[0]] if session.posargs else ["answers", "mutants", "soak"]
+    for attack in attacks:
+        session.run("python", f"tests/trust/{attack}.py", *session.posargs[1:])
+
+
+@nox.session
+def sanitized(session: nox.Session) -> None:
+    """All Python tests under the address and undefined-behaviour sanitizers."""
+    flags = "-O1 -g1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all"
+    build = f"-DEQUILOAD_CUDA=OFF -DCMAKE_BUILD_TYPE=None -DCMAKE_CXX_FLAGS='{flags}'"
+    session.install(".[test]", env={"CMAKE_ARGS": build})
+    names = ("libasan.so", "libstdc++.so")
+    found = [
+        str(session.run("gcc", f"-print-file-name={name}", silent=True, external=True)).strip()
+        for name in names
+    ]
+    env = {"LD_PRELOAD": " ".join(found), "ASAN_OPTIONS": "detect_leaks=0"}
+    session.run("pytest", *session.posargs, env=env)
+
+
+@nox.session
+def fuzz(session: nox.Session) -> None:
+    """Fuzz the readers with atheris; `-- -max_total_time=600` and other options of libFuzzer."""
+    session.install(".[test]", "atheris", env=ONE_ARCHITECTURE)
+    session.run("python", "tests/trust/fuzz.py", *(session.posargs or ["-max_total_time=600"]))
+
+
+@nox.session
 def stubs(session: nox.Session) -> None:
     """Write python/equiload/_core.pyi from the compiled module."""
     session.install("pybind11-stubgen")

@@ -112,7 +112,7 @@ def read_ints(field: str, value: object) -> IntArray:
         if not np.array_equal(floats, np.trunc(floats)):
             raise InputError(f"{field} must hold whole numbers")
     limits = np.iinfo(np.int32)
-    if array.size and (array.min() < limits.min or array.max() > limits.max):
+    if array.size and not limits.min <= float(array.min()) <= float(array.max()) <= limits.max:
         raise InputError(f"{field} must hold whole numbers that fit 32 bits")
     return _owned(np.asarray(array, dtype=np.int32, order="C"), array, value)
 

@@ -23,8 +23,13 @@ VIOLATION = 1e-8
 
 def verify(solution: Answer) -> Certificate:
     """Recompute the certificate and raise an `InputError` where it contradicts the solution."""
-    certificate = certify(solution.problem, solution)
-    for complaint in _complaints(solution, certificate):
+    try:
+        with np.errstate(over="raise"):
+            certificate = certify(solution.problem, solution)
+            complaint = next(_complaints(solution, certificate), None)
+    except FloatingPointError:
+        raise InputError("its numbers are too large to be multiplied and added up") from None
+    if complaint is not None:
         raise InputError(complaint)
     return certificate
 

@@ -395,6 +395,8 @@ def _json_rows(path: Path) -> Iterator[tuple[str, Cell, Cell]]:
         if not isinstance(answer, dict) or not isinstance(answer.get("data"), list):
             raise InputError(f'{path}: no "data" as WattTime writes it')
         meta = answer.get("meta", {})
+        if not isinstance(meta, dict):
+            raise InputError(f'{path}: "meta" is not as WattTime writes it')
         for number, point in enumerate(answer["data"]):
             place = f"{path}, data[{number}]"
             if not isinstance(point, dict) or not {"point_time", "value"} <= point.keys():
