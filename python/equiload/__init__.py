@@ -23,8 +23,9 @@ from .solver import solve
 from .sweep import Frontier, frontier, solve_batch
 
 if TYPE_CHECKING:
-    from . import data, distributed, online
+    from . import data, distributed, online, plot
     from .online import compare, simulate
+    from .reporting import report
 
 __version__ = _version("equiload")
 
@@ -50,6 +51,8 @@ __all__ = [
     "distributed",
     "frontier",
     "online",
+    "plot",
+    "report",
     "simulate",
     "solve",
     "solve_batch",
@@ -58,10 +61,12 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     # Imported on first use: a solve needs none of it.
-    if name in ("data", "distributed", "online"):
+    if name in ("data", "distributed", "online", "plot"):
         return importlib.import_module(f".{name}", __name__)
     if name in ("compare", "simulate"):
         return getattr(importlib.import_module(".online", __name__), name)
+    if name == "report":
+        return importlib.import_module(".reporting", __name__).report
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -11,6 +11,7 @@ from ._account import operator_cost
 from ._arrays import FloatArray
 from ._call import call, follow, read_settings
 from .answer import Answer
+from .html import grid
 
 __all__ = ["Audit", "FootprintAudit", "audit", "audit_footprint", "gini", "price_of_fairness"]
 
@@ -68,6 +69,15 @@ class Audit(Mapping[str, FootprintAudit]):
     def __len__(self) -> int:
         """Return the number of footprints."""
         return len(self.footprints)
+
+    def _repr_html_(self) -> str:
+        """Show a notebook the table."""
+        rows = [
+            (name, f"{r.max:,.5g}", f"{r.mean:,.5g}", f"{r.peak_to_average:.4f}", f"{r.gini:.4f}")
+            for name, r in self.items()
+        ]
+        title = f"operator cost {self.operator_cost:,.6g} USD"
+        return grid(title, ("footprint", "max", "mean", "max/mean", "Gini"), rows)
 
     def __str__(self) -> str:
         """Print the table."""

@@ -1,33 +1,104 @@
-"""The command line: `equiload demo | solve | compare | check | info`."""
+"""The command line: `equiload init | check | solve | report | compare | frontier | ...`.
+
+Exit codes: 0 solved; 1 stopped early, infeasible, or a check that found errors; 2 bad input;
+130 interrupted, with what there was written and marked as partial.
+"""
 
 from __future__ import annotations
 
-import argparse
+import logging
 import os
+import shutil
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+import typer
+import typer.core
 
 from . import plot
-from ._call import PRECISIONS
 from ._core import build_info
+from ._start import PLACES, start, write_places
+from ._terminal import (
+    PLAN_FORMATS,
+    USABLE,
+    Folder,
+    Terminal,
+    aligned,
+    complain,
+    draw,
+    figures,
+    headline,
+    table,
+    write_solution,
+)
 from .checking import check
-from .data import load, save, world
+from .data import load, read_sites, save, world
+from .data.world import world_positions
 from .errors import InputError
-from .online import Comparison, Run, compare, standard_policies
-from .problem import COSTS, Problem
+from .labelled import write_table
+from .online import Comparison, compare, standard_policies
+from .problem import Problem
+from .reporting import report
 from .solution import Solution
 from .solver import solve
+from .sweep import Frontier, frontier
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["main"]
+__all__ = ["app", "main"]
 
 SOLVED, UNSOLVED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
-_USABLE = ("optimal", "feasible", "interrupted")
-_UNITS = {"carbon": "t", "water": "m3"}
+_SOLUTIONS = ("solution.npz", "equity-aware.npz", "solution.nc")
+
+
+class _Stopped(Exception):
+    """Ctrl-C outside of a solve, which would have kept its best answer."""
+
+
+class _Commands(typer.core.TyperGroup):
+    """The commands; typer would end on Ctrl-C without a word."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise _Stopped from None
+
+
+app = typer.Typer(
+    cls=_Commands,
+    name="equiload",
+    help="Plans where and when to serve work so that cost and the burden of the worst-off region "
+    "are small together, with a certificate.",
+    epilog="Begin with: equiload demo. Exit codes: 0 solved, 1 stopped early or infeasible, "
+    "2 bad input, 130 interrupted.",
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Scenario = Annotated[
+    Path, typer.Argument(help="Folder with a scenario.json, or a .nc file.", show_default=False)
+]
+Out = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", help="Write plan, tables and pictures here.", show_default=False),
+]
+Tol = Annotated[float, typer.Option(help="Relative gap to reach.")]
+TimeLimit = Annotated[
+    float | None, typer.Option(metavar="S", help="Seconds per solve.", show_default="none")
+]
+Threads = Annotated[int | None, typer.Option(metavar="N", show_default="all there are")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, .. or reference.")]
+Method = Annotated[str, typer.Option(help="auto, barrier or first-order.")]
+Precision = Annotated[str, typer.Option(help="double or mixed.")]
+Verbose = Annotated[bool, typer.Option("--verbose", help="Print a line at every check.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+PlanFormat = Annotated[str, typer.Option(help="Format of the plan: csv, parquet or none.")]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -42,299 +113,518 @@ def main(argv: Sequence[str] | None = None) -> int:
     -------
     int
         0: solved. 1: stopped early or infeasible. 2: bad input, with one line on standard error.
-        130: interrupted; what there was is printed and written, and said to be partial.
+        130: interrupted.
     """
     try:
-        options = _parser().parse_args(argv)
-    except SystemExit as stop:  # argparse has said what is wrong, or printed the help
-        return stop.code if isinstance(stop.code, int) else SOLVED
-    command: Callable[[argparse.Namespace], int] = options.command
-    try:
-        code = command(options)
+        code = app(argv, standalone_mode=False, prog_name="equiload")
         sys.stdout.flush()  # what cannot be written shows here, not as the interpreter ends
-        return code
+        return code if isinstance(code, int) else SOLVED
     except InputError as error:
-        print(f"equiload: {error}", file=sys.stderr)
+        complain(error)
         return BAD_INPUT
     except BrokenPipeError:  # whoever read the output has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return UNSOLVED
     except OSError as error:
-        print(f"equiload: {error.filename}: {error.strerror}", file=sys.stderr)
+        complain(f"{error.filename}: {error.strerror}")
         return BAD_INPUT
-    except KeyboardInterrupt:  # outside of a solve, which would have kept its best answer
-        print("equiload: interrupted", file=sys.stderr)
+    except _Stopped:
+        complain("interrupted")
         return INTERRUPTED
+    except Exception as error:
+        if not hasattr(error, "format_message"):  # what typer says of bad arguments
+            raise
+        complain(_misuse(error))
+        return BAD_INPUT
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="equiload", description="Equity-aware geographical load balancing."
+def _misuse(error: Any) -> str:
+    """Say in one line what is wrong with the arguments, and what they should be."""
+    context, parameter = getattr(error, "ctx", None), getattr(error, "param", None)
+    text = " ".join(error.format_message().split())
+    help_text = getattr(parameter, "help", None)
+    if help_text:
+        text += f" {help_text}"
+    if context is None:
+        return text
+    pieces = " ".join(context.command.collect_usage_pieces(context))
+    return f"{text} Usage: {context.command_path} {pieces}"
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        print(f"equiload {build_info()['version']}")
+        raise typer.Exit
+
+
+@app.callback()
+def _program(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Nothing but the options of all commands."""
+
+
+@app.command(
+    "init",
+    epilog="Example: equiload init fleet --demand demand.csv --price entsoe.csv "
+    "--carbon electricity-maps.csv --sites sites.csv --rate EUR=1.08",
+)
+def _init(
+    folder: Annotated[Path, typer.Argument(help="The scenario folder to make.")],
+    demand: Annotated[Path | None, typer.Option(help="Times by gateways.")] = None,
+    price: Annotated[Path | None, typer.Option(help="Prices: ENTSO-E, EIA, gridstatus, ..")] = None,
+    carbon: Annotated[Path | None, typer.Option(help="Electricity Maps, WattTime, ..")] = None,
+    water: Annotated[Path | None, typer.Option(help="Times by sites, or weather.")] = None,
+    footprint: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=FILE", help="Any other burden.")
+    ] = None,
+    sites: Annotated[
+        Path | None, typer.Option(help="A row a site: zones, capacity, place.")
+    ] = None,
+    gateways: Annotated[Path | None, typer.Option(help="A row a gateway: place.")] = None,
+    equity: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=TERM", help="Such as carbon=max:1500, water=budget:100."),
+    ] = None,
+    unit: Annotated[list[str] | None, typer.Option(metavar="NAME=UNIT")] = None,
+    rate: Annotated[
+        list[str] | None, typer.Option(metavar="EUR=1.08", help="A currency's worth in USD.")
+    ] = None,
+    capacity: Annotated[float | None, typer.Option(help="MWh per slot of every site.")] = None,
+    nearest: Annotated[int | None, typer.Option(help="Sites that a gateway may use.")] = None,
+    cost_per_km: Annotated[float, typer.Option(help="USD/MWh of work.")] = 0.0,
+    step: Annotated[str | None, typer.Option(help='Slot length, such as "1h".')] = None,
+    timezone: Annotated[str | None, typer.Option(help="Of times that do not say it.")] = None,
+    fill: Annotated[int, typer.Option(help="Most slots in a row to fill.")] = 0,
+    as_json: Json = False,
+) -> int:
+    """Make a scenario folder of downloaded CSV files; without any, of a small example."""
+    terminal = Terminal(as_json)
+    tables = {"demand": demand, "price": price, "carbon": carbon, "water": water}
+    for text in footprint or []:
+        name, _, file = text.partition("=")
+        tables[name] = Path(file)
+    _log_to(terminal)
+    problem = start(
+        folder,
+        {name: path for name, path in tables.items() if path is not None},
+        sites=sites,
+        gateways=gateways,
+        equity=equity or [],
+        units=unit or [],
+        rates=rate or [],
+        capacity=capacity,
+        nearest=nearest,
+        cost_per_km=cost_per_km,
+        step=step,
+        timezone=timezone,
+        fill=fill,
     )
-    parser.add_argument(
-        "--version", action="version", version=f"%(prog)s {build_info()['version']}"
-    )
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-
-    demo = commands.add_parser(
-        "demo",
-        parents=[_solve_options("equiload-demo")],
-        help="solve a built-in scenario with and without equity, compare the online policies",
-    )
-    demo.add_argument("--sites", type=int, default=50, help="data centres (default %(default)s)")
-    demo.add_argument("--gateways", type=int, default=30, help="(default %(default)s)")
-    demo.add_argument("--slots", type=int, default=168, help="hours (default %(default)s)")
-    demo.add_argument("--seed", type=int, default=0, help="of the scenario (default %(default)s)")
-    demo.set_defaults(command=_demo)
-
-    one = commands.add_parser("solve", parents=[_solve_options(None)], help="solve a scenario")
-    one.add_argument("scenario", type=Path, help="folder with a scenario.json, or a .nc file")
-    one.set_defaults(command=_solve)
-
-    policies = commands.add_parser(
-        "compare", parents=[_solve_options(None)], help="run the online policies on a scenario"
-    )
-    policies.add_argument("scenario", type=Path, help="folder with a scenario.json, or a .nc file")
-    policies.set_defaults(command=_compare)
-
-    look = commands.add_parser("check", help="look for mistakes in a scenario")
-    look.add_argument("scenario", type=Path, help="folder with a scenario.json, or a .nc file")
-    look.set_defaults(command=_check)
-
-    info = commands.add_parser("info", help="say what this build can do")
-    info.set_defaults(command=_info)
-    return parser
+    terminal.say(headline(problem))
+    for name, term in problem.equity.items():
+        terminal.say(f"{name}: {term}")
+    terminal.wrote(folder)
+    terminal.emit({"command": "init", "scenario": str(folder)} | _sizes(problem))
+    return SOLVED
 
 
-def _solve_options(folder: str | None) -> argparse.ArgumentParser:
-    options = argparse.ArgumentParser(add_help=False)
-    options.add_argument(
-        "--out",
-        type=Path,
-        metavar="DIR",
-        default=None if folder is None else Path(folder),
-        help="write solutions and pictures here (default %(default)s)",
-    )
-    options.add_argument(
-        "--tol", type=float, default=1e-6, help="relative gap to reach (default %(default)s)"
-    )
-    options.add_argument("--time-limit", type=float, metavar="S", help="seconds per solve")
-    options.add_argument("--threads", type=int, metavar="N", help="(default: all there are)")
-    options.add_argument(
-        "--device", default="auto", help="auto, cpu, cuda, cuda:1, .. or reference"
-    )
-    options.add_argument("--precision", choices=PRECISIONS, default="double")
-    options.add_argument("--verbose", action="store_true", help="print a line at every check")
-    return options
+def _log_to(terminal: Terminal) -> None:
+    """Say what the readers filled or left out."""
+    logger = logging.getLogger("equiload.data")
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("note: %(message)s"))
+    logger.handlers[:] = [] if terminal.as_json else [handler]
+    logger.setLevel(logging.INFO)
 
 
-def _demo(options: argparse.Namespace) -> int:
-    problem = world(options.sites, options.gateways, options.slots, options.seed)
-    print(_headline(problem))
-    variants = {"cost only": problem.replace(equity={}), "equity-aware": problem}
-    solutions = {}
-    for name, variant in variants.items():
-        solutions[name] = _run(variant, options)
-        if solutions[name].status == "interrupted":
-            break
-    print(_table(solutions))
-    comparison = None
-    if all(solution.status == "optimal" for solution in solutions.values()):
-        print("\nslot by slot, without the future:")
-        comparison = _policies(problem, solutions["equity-aware"])
-    save(problem, options.out / "scenario")
-    print(f"wrote {options.out / 'scenario'}")
-    if comparison is not None and _interrupted(*comparison.runs.values()):
-        _write(solutions, options.out)
-        return INTERRUPTED
-    _write(solutions, options.out, comparison)
-    return _exit_code(solutions)
+def _sizes(problem: Problem) -> dict[str, int]:
+    return {name: getattr(problem, name) for name in ("slots", "gateways", "sites", "arcs")}
 
 
-def _solve(options: argparse.Namespace) -> int:
-    problem = load(options.scenario)
-    print(_headline(problem))
-    solutions = {"solution": _run(problem, options)}
-    print(_table(solutions))
-    if options.out is not None:
-        _write(solutions, options.out)
-    return _exit_code(solutions)
+@app.command("check", epilog="Example: equiload check fleet")
+def _check(scenario: Scenario, as_json: Json = False) -> int:
+    """Look for mistakes in a scenario."""
+    terminal = Terminal(as_json)
+    problem = load(scenario)
+    terminal.say(headline(problem))
+    found = check(problem)
+    terminal.say(found)
+    findings = [vars(finding) for finding in found]
+    terminal.emit({"command": "check", "ok": found.ok, "findings": findings} | _sizes(problem))
+    return SOLVED if found.ok else UNSOLVED
 
 
-def _compare(options: argparse.Namespace) -> int:
-    problem = load(options.scenario)
-    print(_headline(problem))
-    offline = _run(problem, options)
-    if offline.status == "interrupted" or offline.status not in _USABLE:
-        print(_table({"offline": offline}))
-        return _exit_code({"offline": offline})
-    comparison = _policies(problem, offline)
-    if _interrupted(offline, *comparison.runs.values()):
-        return INTERRUPTED  # without pictures, which would not say that they are partial
-    if options.out is not None and problem.footprints:
-        _draw(options.out, lambda: _policy_pictures(comparison))
-    done = all(run.status == "done" for run in comparison.runs.values())
-    return SOLVED if done and offline.status == "optimal" else UNSOLVED
+@app.command("solve", epilog="Example: equiload solve fleet --out run")
+def _solve(
+    scenario: Scenario,
+    out: Out = None,
+    tol: Tol = 1e-6,
+    time_limit: TimeLimit = None,
+    threads: Threads = None,
+    device: Device = "auto",
+    method: Method = "auto",
+    precision: Precision = "double",
+    plan: PlanFormat = "csv",
+    verbose: Verbose = False,
+    as_json: Json = False,
+) -> int:
+    """Solve a scenario and write the plan."""
+    _require_format(plan)
+    terminal, settings = Terminal(as_json), _settings(locals())
+    with Folder(out, ["solution.npz", f"plan.{plan}"]) as folder:
+        problem = load(scenario)
+        terminal.say(headline(problem))
+        solution = solve(problem, **settings)
+        terminal.say(table({"solution": solution}))
+        if folder.path is not None and solution.status in USABLE:
+            write_solution(terminal, folder.path, "solution", solution, plan)
+            _keep_places(scenario, folder.path)
+            draw(terminal, folder.path, lambda: _pictures({"solution": solution}))
+    terminal.emit({"command": "solve"} | figures(solution))
+    return _exit_code({"solution": solution})
 
 
-def _policies(problem: Problem, offline: Solution) -> Comparison:
-    """Run the standard policies and print their table."""
-    comparison = compare(
-        problem,
-        standard_policies(problem),
-        offline=offline,
-        progress=sys.stderr.isatty(),
-        on_interrupt="return",
-    )
-    print(comparison)
-    return comparison
+def _keep_places(scenario: Path, folder: Path) -> None:
+    """Copy where the sites are beside a plan, for its map."""
+    if (scenario / PLACES).exists():
+        shutil.copyfile(scenario / PLACES, folder / PLACES)
+
+
+def _settings(options: dict[str, Any]) -> dict[str, Any]:
+    """Return the arguments of `solve` among the options of a command."""
+    names = ("tol", "time_limit", "threads", "device", "method", "precision")
+    chosen = {name: options[name] for name in names}
+    quiet = options["as_json"]
+    chosen["on_interrupt"] = "return"
+    chosen["verbose"] = options["verbose"] and not quiet
+    chosen["progress"] = sys.stderr.isatty() and not options["verbose"] and not quiet
+    return chosen
+
+
+def _require_format(plan: str) -> None:
+    if plan not in PLAN_FORMATS:
+        raise InputError(f"plan is {plan!r}; it must be one of {', '.join(PLAN_FORMATS)}")
+
+
+def _pictures(
+    solutions: dict[str, Solution], comparison: Comparison | None = None
+) -> dict[str, Figure]:
+    drawn = {"site-load": plot.site_load(list(solutions.values())[-1])}
+    if next(iter(solutions.values())).problem.footprints:
+        drawn["burdens"] = plot.burden_bars(solutions)
+        if comparison is not None:
+            drawn |= _policy_pictures(comparison)
+    return drawn
 
 
 def _policy_pictures(comparison: Comparison) -> dict[str, Figure]:
     run = comparison.runs["MirrorDescent"]
-    figures = {"policies": plot.cost_against_burden(comparison)}
-    figures["cumulative-burden"] = plot.cumulative_burden(run)
+    drawn = {"policies": plot.cost_against_burden(comparison)}
+    drawn["cumulative-burden"] = plot.cumulative_burden(run)
     if run.prices:
-        figures["price-paths"] = plot.price_paths(run)
-    return figures
+        drawn["price-paths"] = plot.price_paths(run)
+    return drawn
 
 
-def _check(options: argparse.Namespace) -> int:
-    problem = load(options.scenario)
-    print(_headline(problem))
-    report = check(problem)
-    print(report)
-    return SOLVED if report.ok else UNSOLVED
-
-
-def _info(options: argparse.Namespace) -> int:
-    for name, value in build_info().items():
-        shown = ", ".join(map(str, value)) if isinstance(value, list | tuple) else value or "none"
-        print(f"{name:<10} {shown}")
+@app.command("report", epilog="Example: equiload report run --policies")
+def _report(
+    run: Annotated[Path, typer.Argument(help="What solve or demo wrote: a folder or its .npz.")],
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The page (default: in the folder).")
+    ] = None,
+    title: Annotated[str | None, typer.Option(help="The heading.")] = None,
+    before: Annotated[bool, typer.Option(help="Compare with the cheapest plan.")] = True,
+    policies: Annotated[bool, typer.Option("--policies", help="Run the online policies.")] = False,
+    sweep: Annotated[bool, typer.Option("--frontier", help="Sweep the equity weights.")] = False,
+    sites: Annotated[Path | None, typer.Option(help="Sites with latitude and longitude.")] = None,
+    as_json: Json = False,
+) -> int:
+    """Write one page about a plan: a map, tables, charts, and what its certificate means."""
+    terminal = Terminal(as_json)
+    file = _solution_file(run)
+    page = out or file.parent / "report.html"
+    places = sites or (file.parent / PLACES if (file.parent / PLACES).exists() else None)
+    with Folder(page.parent, [page.name]):
+        solution = Solution.load(file)
+        problem = solution.problem
+        earlier: Solution | bool = before
+        if before and (file.parent / "cost-only.npz").exists():
+            earlier = Solution.load(file.parent / "cost-only.npz")
+        report(
+            solution,
+            page,
+            title=title,
+            before=earlier,
+            frontier=_swept(problem, None, None, None, 9, 1e-4) if sweep else None,
+            comparison=compare(problem, standard_policies(problem), offline=solution)
+            if policies
+            else None,
+            positions=None if places is None else _positions(places, problem),
+        )
+    terminal.wrote(page)
+    terminal.emit({"command": "report"} | figures(solution))
     return SOLVED
 
 
-def _run(problem: Problem, options: argparse.Namespace) -> Solution:
-    return solve(
-        problem,
-        tol=options.tol,
-        time_limit=options.time_limit,
-        threads=options.threads,
-        device=options.device,
-        precision=options.precision,
-        verbose=options.verbose,
-        progress=sys.stderr.isatty() and not options.verbose,
-        on_interrupt="return",
+def _positions(sites: Path, problem: Problem) -> Any:
+    places = read_sites(sites)
+    if places.latitude is None or places.longitude is None:
+        raise InputError(f'{sites}: no columns "latitude" and "longitude"')
+    names = problem.site_names or ()
+    for name in names:
+        if name not in places.names:
+            raise InputError(f"{sites}: no site {name!r}")
+    order = [places.names.index(name) for name in names]
+    return np.column_stack([places.latitude[order], places.longitude[order]])
+
+
+def _solution_file(run: Path) -> Path:
+    if not run.is_dir():
+        return run
+    for name in _SOLUTIONS:
+        if (run / name).exists():
+            return run / name
+    raise InputError(f"{run}: no {_SOLUTIONS[0]} in it; equiload solve --out {run} writes one")
+
+
+@app.command("compare", epilog="Example: equiload compare fleet --out run")
+def _compare(
+    scenario: Scenario,
+    out: Out = None,
+    tol: Tol = 1e-6,
+    time_limit: TimeLimit = None,
+    threads: Threads = None,
+    device: Device = "auto",
+    method: Method = "auto",
+    precision: Precision = "double",
+    verbose: Verbose = False,
+    as_json: Json = False,
+) -> int:
+    """Run the online policies on a scenario, beside the offline optimum."""
+    terminal, settings = Terminal(as_json), _settings(locals())
+    with Folder(out, ["policies.csv"]) as folder:
+        problem = load(scenario)
+        terminal.say(headline(problem))
+        offline = solve(problem, **settings)
+        if offline.status == "interrupted" or offline.status not in USABLE:
+            return _exit_code({"offline": offline})
+        comparison = _policies(terminal, problem, offline, settings["progress"])
+        if folder.path is not None:
+            _write_comparison(terminal, folder.path, comparison)
+    terminal.emit({"command": "compare", "policies": comparison.rows})
+    if any(run.status == "interrupted" for run in comparison.runs.values()):
+        complain("interrupted: what is printed and written is partial")
+        return INTERRUPTED
+    done = all(run.status == "done" for run in comparison.runs.values())
+    return _exit_code({"offline": offline}) if done else UNSOLVED
+
+
+def _write_comparison(terminal: Terminal, folder: Path, comparison: Comparison) -> None:
+    rows = comparison.rows
+    write_table(folder / "policies.csv", list(rows[0]), [list(row.values()) for row in rows])
+    terminal.wrote(folder / "policies.csv")
+    if comparison.problem.footprints:
+        draw(terminal, folder, lambda: _policy_pictures(comparison))
+
+
+def _policies(
+    terminal: Terminal, problem: Problem, offline: Solution, progress: bool
+) -> Comparison:
+    """Run the standard policies and print their table."""
+    policies = standard_policies(problem)
+    comparison = compare(
+        problem, policies, offline=offline, progress=progress, on_interrupt="return"
     )
+    terminal.say(comparison)
+    return comparison
 
 
-def _exit_code(solutions: Mapping[str, Solution]) -> int:
+@app.command("frontier", epilog="Example: equiload frontier fleet --footprint carbon --points 16")
+def _frontier(
+    scenario: Scenario,
+    out: Out = None,
+    footprint: Annotated[str | None, typer.Option(help="Whose weight to sweep.")] = None,
+    lowest: Annotated[float | None, typer.Option("--from", help="Lightest weight.")] = None,
+    highest: Annotated[float | None, typer.Option("--to", help="Heaviest weight.")] = None,
+    points: Annotated[int, typer.Option(help="How many weights.")] = 16,
+    tol: Tol = 1e-6,
+    as_json: Json = False,
+) -> int:
+    """Sweep the weight of an equity term: what fairness costs."""
+    terminal = Terminal(as_json)
+    with Folder(out, ["frontier.csv"]) as folder:
+        problem = load(scenario)
+        terminal.say(headline(problem))
+        swept = _swept(problem, footprint, lowest, highest, points, tol)
+        columns = {f"{name} weight": w for name, w in swept.weights.items()}
+        columns |= {"cost": swept.cost}
+        columns |= {f"{name} burden": values for name, values in swept.burden.items()}
+        columns |= {"gap": swept.gap}
+        rows = [list(row) for row in zip(*(c.tolist() for c in columns.values()), strict=True)]
+        text = [tuple(columns), *(tuple(f"{value:.6g}" for value in row) for row in rows)]
+        terminal.say(aligned(text, left=0))
+        if folder.path is not None:
+            write_table(folder.path / "frontier.csv", list(columns), rows)
+            terminal.wrote(folder.path / "frontier.csv")
+            draw(terminal, folder.path, lambda: {"frontier": swept.plot()})
+    terminal.emit({"command": "frontier"} | {name: list(c) for name, c in columns.items()})
+    return _exit_code({f"point {n}": solution for n, solution in enumerate(swept)})
+
+
+def _swept(
+    problem: Problem,
+    footprint: str | None,
+    lowest: float | None,
+    highest: float | None,
+    points: int,
+    tol: float,
+) -> Frontier:
+    """Sweep one weight, by default from a hundredth to a hundred times what it is."""
+    priced = [name for name, term in problem.equity.items() if term.weight > 0]
+    name = footprint or next(iter(priced), None)
+    if name is None or name not in problem.equity:
+        there = ", ".join(problem.equity) or "none"
+        raise InputError(f"footprint is {name!r}; those with an equity term are: {there}")
+    if points < 2:
+        raise InputError(f"points is {points}; it must be at least 2")
+    weight = problem.equity[name].weight or 1.0
+    low, high = lowest or weight / 100, highest or weight * 100
+    if not 0 < low < high:
+        raise InputError(f"the weights must rise from above 0: --from {low:g} --to {high:g}")
+    weights = {name: np.geomspace(low, high, points)}
+    return frontier(problem, weights, tol=tol, on_interrupt="return")
+
+
+@app.command("convert", epilog="Example: equiload convert run/solution.npz plan.parquet")
+def _convert(
+    source: Annotated[Path, typer.Argument(help="A scenario or a solution.")],
+    target: Annotated[
+        Path, typer.Argument(help="A folder or .nc for a scenario; .npz, .nc, .csv or .parquet.")
+    ],
+    as_json: Json = False,
+) -> int:
+    """Write a scenario, or a solution or its plan, in another format."""
+    terminal = Terminal(as_json)
+    with Folder(target.parent):
+        found = _loaded(source)
+        if isinstance(found, Problem):
+            if target.suffix not in ("", ".nc"):
+                raise InputError(f"{target}: a scenario is written to a folder or a .nc file")
+            save(found, target)
+        else:
+            found.save(target)
+    terminal.wrote(target)
+    terminal.emit({"command": "convert"})
+    return SOLVED
+
+
+def _loaded(source: Path) -> Problem | Solution:
+    """Read a scenario or a solution, whichever the file is."""
+    if source.suffix == ".npz":
+        return Solution.load(source)
+    if source.suffix != ".nc":
+        return load(source)
+    try:
+        return Solution.load(source)
+    except InputError:
+        return load(source)
+
+
+@app.command("demo", epilog="Example: equiload demo --sites 20 --slots 24")
+def _demo(
+    out: Annotated[Path, typer.Option(metavar="DIR")] = Path("equiload-demo"),
+    sites: Annotated[int, typer.Option(help="Data centres.")] = 50,
+    gateways: Annotated[int, typer.Option()] = 30,
+    slots: Annotated[int, typer.Option(help="Hours.")] = 168,
+    seed: Annotated[int, typer.Option(help="Of the scenario.")] = 0,
+    tol: Tol = 1e-6,
+    time_limit: TimeLimit = None,
+    threads: Threads = None,
+    device: Device = "auto",
+    method: Method = "auto",
+    precision: Precision = "double",
+    plan: PlanFormat = "csv",
+    verbose: Verbose = False,
+    as_json: Json = False,
+) -> int:
+    """Solve a built-in scenario with and without equity, and compare the online policies."""
+    _require_format(plan)
+    terminal, settings = Terminal(as_json), _settings(locals())
+    with Folder(out, ["cost-only.npz", "equity-aware.npz"]):
+        problem = world(sites, gateways, slots, seed)
+        terminal.say(headline(problem))
+        solutions: dict[str, Solution] = {}
+        variants = {"cost only": problem.replace(equity={}), "equity-aware": problem}
+        for name, variant in variants.items():
+            solutions[name] = solve(variant, **settings)
+            if solutions[name].status == "interrupted":
+                break
+        terminal.say(table(solutions))
+        comparison = None
+        if all(solution.status == "optimal" for solution in solutions.values()):
+            terminal.say("\nslot by slot, without the future:")
+            offline = solutions["equity-aware"]
+            comparison = _policies(terminal, problem, offline, settings["progress"])
+        save(problem, out / "scenario")
+        write_places(out / PLACES, problem.site_names or (), *world_positions(sites, seed).T)
+        terminal.wrote(out / "scenario")
+        usable = {name: s for name, s in solutions.items() if s.status in USABLE}
+        for name, solution in usable.items():
+            key = name.replace(" ", "-")
+            write_solution(terminal, out, key, solution, plan, f"{key}-")
+        if usable:
+            draw(terminal, out, lambda: _pictures(usable, comparison))
+        terminal.say(f"next: equiload report {out}")
+    shown = {name: figures(solution) for name, solution in solutions.items()}
+    terminal.emit({"command": "demo", "solutions": shown})
+    return _exit_code(solutions)
+
+
+@app.command("bench", epilog="Example: equiload bench --quick --json")
+def _bench(
+    quick: Annotated[bool, typer.Option("--quick", help="The two small worlds only.")] = False,
+    tol: Tol = 1e-6,
+    threads: Threads = None,
+    device: Device = "auto",
+    as_json: Json = False,
+) -> int:
+    """Time solves of built-in worlds on this machine."""
+    terminal = Terminal(as_json)
+    sizes = [(20, 10, 24), (50, 30, 168), (200, 100, 168)][: 2 if quick else None]
+    solutions = {}
+    for shape in sizes:
+        solution = solve(world(*shape), tol=tol, threads=threads, device=device)
+        solutions["{} sites, {} gateways, {} slots".format(*shape)] = solution
+    head = ("world", "iterations", "seconds", "gap", "method")
+    rows = [
+        (name, str(s.iterations), f"{s.seconds:.3f}", f"{s.gap:.1e}", s.method)
+        for name, s in solutions.items()
+    ]
+    terminal.say(aligned([head, *rows]))
+    shown = {name: figures(solution) for name, solution in solutions.items()}
+    terminal.emit({"command": "bench", "worlds": shown})
+    return _exit_code(solutions)
+
+
+@app.command("info", epilog="Example: equiload info --json")
+def _info(as_json: Json = False) -> int:
+    """Say what this build can do."""
+    terminal = Terminal(as_json)
+    for name, value in build_info().items():
+        shown = ", ".join(map(str, value)) if isinstance(value, list | tuple) else value or "none"
+        terminal.say(f"{name:<10} {shown}")
+    terminal.emit({"command": "info"} | build_info())
+    return SOLVED
+
+
+def _exit_code(solutions: dict[str, Solution]) -> int:
     """Say on standard error what kept a solve from its goal, if anything did."""
     for name, solution in solutions.items():
         if solution.infeasibility is not None:
-            print(f"equiload: {name}: infeasible: {solution.infeasibility}", file=sys.stderr)
-    if _interrupted(*solutions.values()):
+            complain(f"{name}: infeasible: {solution.infeasibility}")
+    if any(solution.status == "interrupted" for solution in solutions.values()):
+        complain("interrupted: what is printed and written is partial")
         return INTERRUPTED
     return SOLVED if all(s.status == "optimal" for s in solutions.values()) else UNSOLVED
-
-
-def _interrupted(*answers: Solution | Run) -> bool:
-    """Say on standard error if any answer is a partial one, because of Ctrl-C."""
-    partial = any(answer.status == "interrupted" for answer in answers)
-    if partial:
-        print("equiload: interrupted: what is printed and written is partial", file=sys.stderr)
-    return partial
-
-
-def _headline(problem: Problem) -> str:
-    return (
-        f"{problem.slots} slots, {problem.gateways} gateways, {problem.sites} sites, "
-        f"{problem.arcs} arcs"
-    )
-
-
-def _table(solutions: Mapping[str, Solution]) -> str:
-    """Lay the solutions out side by side."""
-    rows = [("", "", *solutions), ("status", "", *(s.status for s in solutions.values()))]
-    usable = {name: s for name, s in solutions.items() if s.status in _USABLE}
-    columns = [
-        {label: text for label, _, text in _figures(s)} if name in usable else {}
-        for name, s in solutions.items()
-    ]
-    longest = max((_figures(s) for s in usable.values()), key=len, default=[])
-    for label, unit, _ in longest:
-        rows.append((label, unit, *(column.get(label, "-") for column in columns)))
-    widths = [max(len(row[n]) for row in rows) for n in range(len(rows[0]))]
-    return "\n".join(
-        "  ".join(
-            cell.ljust(width) if n < 2 else cell.rjust(width)
-            for n, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in rows
-    )
-
-
-def _figures(solution: Solution) -> list[tuple[str, str, str]]:
-    """List what the table shows of a solution: label, unit, number."""
-    breakdown = solution.breakdown
-    rows = [("energy cost", "USD", f"{breakdown['energy']:,.0f}")]
-    for name in COSTS[1:]:
-        if breakdown[name] != 0:
-            rows.append((f"{name} cost", "USD", f"{breakdown[name]:,.0f}"))
-    for name in solution.problem.equity:
-        rows.append((f"{name} equity", "USD", f"{breakdown[name]:,.0f}"))
-    rows.append(("objective", "USD", f"{solution.objective:,.0f}"))
-    for name, row in solution.audit().items():
-        unit = _UNITS.get(name, "")
-        rows.append((f"{name} max", unit, f"{row.max:,.1f}"))
-        rows.append((f"{name} mean", unit, f"{row.mean:,.1f}"))
-        rows.append((f"{name} max/mean", "", f"{row.peak_to_average:.3f}"))
-    rows.append(("certified gap", "", f"{solution.gap:.1e}"))
-    rows.append(("time", "s", f"{solution.seconds:.2f}"))
-    return rows
-
-
-def _write(
-    solutions: Mapping[str, Solution], folder: Path, comparison: Comparison | None = None
-) -> None:
-    """Write every usable solution, and pictures of them where matplotlib is installed."""
-    usable = {name: s for name, s in solutions.items() if s.status in _USABLE}
-    if not usable:
-        return
-    _make(folder)
-    for name, solution in usable.items():
-        file = folder / f"{name.replace(' ', '-')}.npz"
-        solution.save(file)
-        print(f"wrote {file}")
-    _draw(folder, lambda: _solution_pictures(usable, comparison))
-
-
-def _solution_pictures(
-    solutions: Mapping[str, Solution], comparison: Comparison | None
-) -> dict[str, Figure]:
-    figures = {"site-load": plot.site_load(list(solutions.values())[-1])}
-    if next(iter(solutions.values())).footprints:
-        figures["burdens"] = plot.burden_bars(solutions)
-        if comparison is not None:
-            figures |= _policy_pictures(comparison)
-    return figures
-
-
-def _draw(folder: Path, pictures: Callable[[], dict[str, Figure]]) -> None:
-    """Write pictures where matplotlib is installed."""
-    try:
-        figures = pictures()
-    except InputError as error:
-        print(f"no pictures: {error}")
-        return
-    _make(folder)
-    for name, figure in figures.items():
-        figure.savefig(folder / f"{name}.png")
-        print(f"wrote {folder / name}.png")
-
-
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{folder}: {error.strerror}") from None

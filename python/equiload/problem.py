@@ -28,6 +28,7 @@ from ._devices import Device, Worker, devices_of, shared_device
 from ._tables import Table, Tables, fitted, read, require_all
 from .equity import Budget, Equity, core_terms
 from .errors import InputError
+from .html import card
 from .network import Network
 from .slots import Slot, Static
 
@@ -336,6 +337,13 @@ class Problem(Frozen):
         made = Problem.__new__(Problem)
         made._fill(arguments | changes, device)
         return made
+
+    def _repr_html_(self) -> str:
+        """Show a notebook the sizes and what is priced."""
+        names = ("slots", "gateways", "sites", "arcs")
+        rows: dict[str, object] = {name: getattr(self, name) for name in names}
+        rows |= {name: self.equity.get(name, "not priced") for name in self.footprints}
+        return card("Problem", rows)
 
     def __repr__(self) -> str:
         """Summarise in one line."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,9 @@ from ._devices import Device, device_of
 from .answer import SCALARS, Answer, Prices
 from .audit import Audit, audit
 from .errors import InputError
+from .html import card
 from .infeasibility import Infeasibility, explain
+from .labelled import Labelled
 from .problem import COSTS
 
 if TYPE_CHECKING:
@@ -33,7 +35,7 @@ _LARGE = ("allocation", "shed", "site_load", "capacity_prices", "energy_prices")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Solution(Answer):
+class Solution(Answer, Labelled):
     """The answer to a problem, with its certificate.
 
     Arrays are NumPy arrays, unless the problem was made from arrays on a device.  Then they are
@@ -129,8 +131,14 @@ class Solution(Answer):
         """
         return audit(self, price_of_fairness)
 
-    def to_xarray(self) -> xarray.Dataset:
+    def to_xarray(self, variables: Sequence[str] | None = None) -> xarray.Dataset:
         """Return the problem and its solution as one labelled dataset.
+
+        Parameters
+        ----------
+        variables : sequence of str, optional
+            Which variables to take, such as ``["site_load"]``; by default all. Those over fewer
+            dimensions make `to_dataframe` small.
 
         Returns
         -------
@@ -140,20 +148,26 @@ class Solution(Answer):
         Raises
         ------
         InputError
-            If the package xarray is missing.
+            If the package xarray is missing, or there is no such variable.
         """
         from .data import answers
 
-        return answers.to_xarray(self)
+        dataset = answers.to_xarray(self)
+        for name in variables or ():
+            if name not in dataset:
+                there = ", ".join(map(str, dataset.data_vars))
+                raise InputError(f"there is no variable {name!r}; there are {there}")
+        return dataset if variables is None else dataset[list(variables)]
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the problem and its solution to one file.
+        """Write the problem and its solution to one file, or the plan alone.
 
         Parameters
         ----------
         path : path
-            Ends in `.npz` (needs NumPy only) or in `.nc` (NetCDF, needs xarray). A file that is
-            there stays as it is until the new one is complete.
+            Ends in `.npz` (needs NumPy only) or in `.nc` (NetCDF, needs xarray); or in `.csv` or
+            `.parquet` (needs pyarrow) for the plan: slot, gateway, site, delay, model and work. A
+            file that is there stays as it is until the new one is complete.
 
         Raises
         ------
@@ -162,7 +176,8 @@ class Solution(Answer):
         """
         from .data import answers
 
-        answers.save(self, path)
+        if not self.save_plan(path):
+            answers.save(self, path)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], verify: bool = True) -> Solution:
@@ -205,6 +220,16 @@ class Solution(Answer):
         from .verifying import verify
 
         return verify(self.on_host())
+
+    def _repr_html_(self) -> str:
+        """Show a notebook the certificate and the burdens."""
+        rows = {"status": self.status, "objective": f"{self.objective:,.6g} USD"}
+        rows |= {"lower bound": f"{self.lower_bound:,.6g} USD", "gap": f"{self.gap:.1e}"}
+        reason = self._as_made().infeasibility
+        if reason is not None:
+            return card("Solution", {"status": self.status, "why": str(reason)})
+        audit = self.audit()
+        return card("Solution", rows) + audit._repr_html_()
 
     def __repr__(self) -> str:
         """Summarise in one line."""
@@ -284,8 +309,8 @@ class _DeviceSolution(Solution):
     def audit(self, price_of_fairness: bool = False) -> Audit:
         return self._made.audit(price_of_fairness)
 
-    def to_xarray(self) -> xarray.Dataset:
-        return self.on_host().to_xarray()
+    def to_xarray(self, variables: Sequence[str] | None = None) -> xarray.Dataset:
+        return self.on_host().to_xarray(variables)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         self.on_host().save(path)

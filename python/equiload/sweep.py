@@ -16,6 +16,7 @@ from ._arrays import Axis, FloatArray, frozen, read_floats, require
 from ._call import WarmStart, call_batch, follow, make_start, raises, read_settings
 from .equity import Budget
 from .errors import InputError, Interrupted
+from .html import grid
 from .problem import Problem
 from .solution import Solution, region_totals
 
@@ -163,6 +164,14 @@ class Frontier:
     def gap(self) -> FloatArray:
         """The certified gaps (N,)."""
         return np.array([solution.gap for solution in self.solutions])
+
+    def _repr_html_(self) -> str:
+        """Show a notebook a row a point."""
+        head = [*(f"{name} weight" for name in self.weights), "cost (USD)"]
+        head += [*(f"{name} burden" for name in self.burden), "gap"]
+        columns = [*self.weights.values(), self.cost, *self.burden.values(), self.gap]
+        rows = ([f"{value:,.5g}" for value in row] for row in zip(*columns, strict=True))
+        return grid("Frontier", head, rows)
 
     def plot(self) -> Figure:
         """Draw the cost against every burden; needs matplotlib.

@@ -145,6 +145,13 @@ def world(
     )
 
 
+def world_positions(sites: int, seed: int = 0) -> Floats:
+    """Return where the sites of a synthetic `world` are: latitude and longitude (I, 2), degrees."""
+    table = synthetic_cities(_stream(seed, 0))
+    site = table.pick(_site_order(table, _stream(seed, 2)), sites, _stream(seed, 3))
+    return np.column_stack([site.latitude, site.longitude])
+
+
 def _check(
     sites: int,
     gateways: int,

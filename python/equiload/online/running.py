@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from .._arrays import FloatArray
 from .._call import raises
 from ..audit import audit_footprint
 from ..errors import InputError, Interrupted
+from ..html import card, grid
+from ..labelled import Labelled
 from ..problem import Problem
 from ..solution import Solution
 from ..solver import solve
@@ -32,7 +35,7 @@ __all__ = ["Comparison", "Run", "compare", "simulate", "standard_policies"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Run:
+class Run(Labelled):
     """What a policy made of a whole horizon; all costs recomputed from the allocation.
 
     Attributes
@@ -104,6 +107,28 @@ class Run:
         if (against.problem.slots, against.problem.arcs) != self.allocation.shape:
             raise InputError("against is the solution of another problem")
         return (self.objective - against.lower_bound) / max(1.0, abs(against.lower_bound))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the plan that the policy made.
+
+        Parameters
+        ----------
+        path : path
+            Ends in `.csv`, or in `.parquet` (needs pyarrow).
+
+        Raises
+        ------
+        InputError
+            If the path ends otherwise or cannot be written.
+        """
+        if not self.save_plan(path):
+            raise InputError(f"{path}: the name of a run's plan must end in .csv or .parquet")
+
+    def _repr_html_(self) -> str:
+        """Show a notebook the outcome."""
+        rows = {"status": self.status, "objective": f"{self.objective:,.6g} USD"}
+        rows |= {name: f"{value:,.6g} USD" for name, value in self.breakdown.items()}
+        return card(f"Run of {self.policy}", rows)
 
     def __repr__(self) -> str:
         """Summarise in one line."""
@@ -291,6 +316,12 @@ class Comparison:
         except ImportError:
             raise InputError('to_pandas needs pandas: pip install "equiload[data]"') from None
         return pandas.DataFrame(self.rows).set_index("policy")
+
+    def _repr_html_(self) -> str:
+        """Show a notebook the table."""
+        head = [name for name in self.rows[0] if name != "status"]
+        rows = [[_cell(name, row[name]) for name in head] for row in self.rows]
+        return grid("Comparison", head, rows)
 
     def __str__(self) -> str:
         """Print the table."""
