@@ -175,10 +175,14 @@ def _feasibility(problem: Problem) -> Iterator[Finding]:
 def _sizes(problem: Problem) -> Iterator[Finding]:
     """Look for numbers so large that they suggest another unit or a slip."""
     yield from _outlier(problem, "price", np.abs(problem.price))
+    yield from _price_unit(problem)
     for name, values in problem.footprints.items():
         field, median = f"footprints[{name!r}]", float(np.median(values))
         yield from _outlier(problem, field, values)
         limit, unit, other = _LARGE.get(name, (np.inf, "", ""))
+        if name == "carbon" and 0 < median < 2e-3:
+            text = f"the median is {median:.4g} t/MWh, which is small: is it in t/kWh?"
+            yield Finding("warning", field, text)
         if median > limit:
             text = f"the median is {median:.4g}; in {unit} that is large: is it in {other}?"
             yield Finding("warning", field, text)
@@ -186,6 +190,17 @@ def _sizes(problem: Problem) -> Iterator[Finding]:
             yield Finding("info", field, "reported, but no equity term prices it")
         elif problem.equity[name].weight == 0:
             yield Finding("info", f"equity[{name!r}]", "the weight is 0")
+
+
+def _price_unit(problem: Problem) -> Iterator[Finding]:
+    """Compare the usual price with what a MWh costs anywhere."""
+    median = float(np.median(np.abs(problem.price)))
+    if 0 < median < 1.5:
+        text = f"the median is {median:.4g} USD/MWh, which is small: is it in USD/kWh?"
+        yield Finding("warning", "price", text)
+    elif median > 2000:
+        text = f"the median is {median:.4g} USD/MWh, which is large: is it in cents?"
+        yield Finding("warning", "price", text)
 
 
 def _outlier(problem: Problem, field: str, values: FloatArray) -> Iterator[Finding]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import math
 import sys
 import time
@@ -16,6 +17,8 @@ from .problem import Problem
 from .solution import Solution
 
 __all__ = ["solve"]
+
+_LOG = logging.getLogger("equiload")
 
 Watcher: TypeAlias = Callable[[_core.Progress], object]
 
@@ -125,6 +128,7 @@ def solve(
             watchers.append(show)
         raw = call(problem, settings, start, _together(watchers), worker)
     solution = Solution._from_core(raw)
+    _LOG.info("%s", solution)
     if verbose:
         print(solution)
     if raw.result.interrupted and stops:

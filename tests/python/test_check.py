@@ -80,3 +80,15 @@ def test_suspicious_units_are_warned_about(arguments):
     assert "[slot 3, site 2 (Texas)] has size 4e+06, 100000 times the median" in text
     assert "in t/MWh that is large: is it in kg/MWh?" in text
     assert "footprints['air']: reported, but no equity term prices it" in messages(report, "info")
+
+
+def test_prices_per_kwh_and_in_cents_are_warned_about(arguments):
+    price = np.asarray(arguments["price"], dtype=float)
+    usual = np.full_like(price, 40.0)
+    assert not [
+        f for f in el.check(el.Problem(**arguments | {"price": usual})) if f.field == "price"
+    ]
+    for factor, words in ((1e-3, "is it in USD/kWh?"), (100.0, "is it in cents?")):
+        report = el.check(el.Problem(**arguments | {"price": usual * factor}))
+        (found,) = (f for f in report.warnings if f.field == "price")
+        assert words in found.message

@@ -179,8 +179,8 @@ def test_to_xarray(problem, solution):
 
 
 def test_bad_paths_are_named(solution, tmp_path):
-    with pytest.raises(el.InputError, match=re.escape("out.csv: the name must end in .npz or .nc")):
-        solution.save("out.csv")
+    with pytest.raises(el.InputError, match=re.escape("out.txt: the name must end in .npz or .nc")):
+        solution.save("out.txt")
     with pytest.raises(el.InputError, match="No such file"):
         el.Solution.load(tmp_path / "missing.npz")
     with pytest.raises(el.InputError, match="No such file"):

@@ -200,3 +200,11 @@ def test_without_typer_one_line_says_what_is_missing():
     code = "import sys; sys.modules['typer'] = None; from equiload.__main__ import main; main()"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stderr == 'equiload: the command line needs: pip install "equiload[cli]"\n'
+
+
+def test_a_solve_is_logged_and_prints_nothing(caplog, capsys):
+    with caplog.at_level("INFO", logger="equiload"):
+        solution = el.solve(el.data.world(4, 2, 3), tol=1e-3)
+    assert repr(solution) in caplog.text
+    captured = capsys.readouterr()
+    assert captured.out == captured.err == ""
