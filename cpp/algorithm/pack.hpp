@@ -93,9 +93,5 @@ template <class V>
 EQUILOAD_HD V min(V a, V b) {
     return select(a < b, a, b);
 }
-template <class V>
-EQUILOAD_HD V broadcast(double value) {
-    return V(value);
-}
 
 }  // namespace equiload

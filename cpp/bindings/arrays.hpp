@@ -6,11 +6,11 @@
 
 #include <cstdint>
 #include <memory>
-#include <stdexcept>
 #include <string>
 #include <variant>
 #include <vector>
 
+#include "core/error.hpp"
 #include "core/problem.hpp"
 
 namespace equiload::python {
@@ -46,7 +46,7 @@ inline std::vector<py::ssize_t> shape_of(const py::array& array) {
 inline void require_shape(const std::vector<py::ssize_t>& found, std::initializer_list<py::ssize_t> shape,
                           const char* name) {
     if (found != std::vector<py::ssize_t>(shape))
-        throw std::invalid_argument(std::string(name) + " has the wrong shape");
+        throw InputError(std::string(name) + " has the wrong shape");
 }
 
 inline void require_shape(const py::array& array, std::initializer_list<py::ssize_t> shape,

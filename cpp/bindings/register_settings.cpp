@@ -22,6 +22,9 @@ T from_keywords(const py::kwargs& keywords) {
 }  // namespace
 
 void register_settings(py::module_& module) {
+    module.attr("DEVICES") = py::tuple(py::cast(devices));
+    module.attr("METHODS") = py::tuple(py::cast(methods));
+    module.attr("PRECISIONS") = py::tuple(py::cast(precisions));
     py::class_<Settings>(module, "Settings")
         .def(py::init(&from_keywords<Settings>))
         .def_readwrite("tol", &Settings::tol)

@@ -1,6 +1,7 @@
 #include <optional>
 
 #include "arrays.hpp"
+#include "core/error.hpp"
 #include "online/slot_solver.hpp"
 #include "registers.hpp"
 
@@ -20,7 +21,7 @@ SlotSolver make(std::size_t gateways, std::size_t sites, const Ints& gateway, co
     for (py::ssize_t a = 0; a < gateway.size(); ++a)
         if (gateway.data()[a] < 0 || static_cast<std::size_t>(gateway.data()[a]) >= gateways ||
             site.data()[a] < 0 || static_cast<std::size_t>(site.data()[a]) >= sites)
-            throw std::invalid_argument("arc " + std::to_string(a) + " points outside the slot");
+            throw InputError("arc " + std::to_string(a) + " points outside the slot");
     return SlotSolver(gateways, sites, span_of(gateway), span_of(site), span_of(energy), span_of(cost),
                       shed_cost.value_or(std::numeric_limits<double>::infinity()));
 }

@@ -3,6 +3,7 @@
 #include "bound_problem.hpp"
 #include "bound_result.hpp"
 #include "core/build_info.hpp"
+#include "core/error.hpp"
 #include "registers.hpp"
 #include "solver/solver.hpp"
 
@@ -27,10 +28,10 @@ WarmStart warm_start_from(const py::object& from, const Problem& p, std::vector<
     start.energy = array("energy_prices", p.sites);
     start.equity = from.attr("equity_prices").cast<std::vector<std::vector<double>>>();
     if (start.equity.size() != p.footprints.size())
-        throw std::invalid_argument("warm_start has another number of footprints");
+        throw InputError("warm_start has another number of footprints");
     for (std::size_t r = 0; r < p.footprints.size(); ++r)
         if (start.equity[r].size() != p.footprints[r].regions())
-            throw std::invalid_argument("warm_start has another number of regions");
+            throw InputError("warm_start has another number of regions");
     return start;
 }
 
@@ -71,11 +72,10 @@ struct BoundOutput {
             require_shape(to.shape, {static_cast<py::ssize_t>(p.slots), static_cast<py::ssize_t>(items)},
                           name);
             if (to.device != p.device)
-                throw std::invalid_argument(std::string(name) + " is not on the problem's device");
+                throw InputError(std::string(name) + " is not on the problem's device");
             return to.data();
         };
-        if (shed.has_value() != p.may_shed())
-            throw std::invalid_argument("shed goes with a problem that may shed work");
+        if (shed.has_value() != p.may_shed()) throw InputError("shed goes with a problem that may shed work");
         return {array(allocation, p.arcs, "allocation"), shed ? array(*shed, p.gateways, "shed") : nullptr,
                 array(site_load, p.sites, "site_load"), array(energy_prices, p.sites, "energy_prices"),
                 array(capacity_prices, p.sites, "capacity_prices")};
@@ -85,7 +85,7 @@ struct BoundOutput {
 // A problem on a device has its answer there, one on the host here.
 std::optional<DeviceOutput> output_for(const Problem& problem, const BoundOutput* output) {
     if ((problem.device >= 0) != (output != nullptr))
-        throw std::invalid_argument("a problem on a device needs an output there, and no other takes one");
+        throw InputError("a problem on a device needs an output there, and no other takes one");
     if (!output) return std::nullopt;
     return output->view(problem);
 }

@@ -59,9 +59,6 @@ struct Problem {
     int device = -1;
 
     bool may_shed() const { return shed_cost < std::numeric_limits<double>::infinity(); }
-    double quadratic_at(std::size_t slot, std::size_t site) const {
-        return quadratic ? quadratic.row(slot)[site] : 0.0;
-    }
     Index max_delay() const {
         Index longest = 0;
         for (Index delay : arc_delay) longest = delay > longest ? delay : longest;

@@ -1,9 +1,9 @@
 #include "core/settings.hpp"
 
-#include <stdexcept>
 #include <string>
 
 #include "core/build_info.hpp"
+#include "core/error.hpp"
 
 namespace equiload {
 
@@ -11,29 +11,36 @@ namespace {
 
 void require_cuda(int ordinal) {
     const CudaInfo cuda = cuda_info();
-    if (!cuda.built) throw std::invalid_argument("device: this build has no CUDA back end");
-    if (cuda.devices.empty()) throw std::invalid_argument("device: no CUDA device: " + cuda.reason);
+    if (!cuda.built) throw InputError("device: this build has no CUDA back end");
+    if (cuda.devices.empty()) throw InputError("device: no CUDA device: " + cuda.reason);
     if (static_cast<std::size_t>(ordinal) >= cuda.devices.size())
-        throw std::invalid_argument("device: there is no cuda:" + std::to_string(ordinal) + " among " +
-                                    std::to_string(cuda.devices.size()) + " CUDA devices");
+        throw InputError("device: there is no cuda:" + std::to_string(ordinal) + " among " +
+                         std::to_string(cuda.devices.size()) + " CUDA devices");
+}
+
+template <std::size_t Count>
+void require_choice(const std::string& name, const std::string& chosen,
+                    const std::array<const char*, Count>& choices) {
+    std::string list;
+    for (const std::string choice : choices) {
+        if (choice == chosen) return;
+        list += (list.empty() ? "" : ", ") + choice;
+    }
+    throw InputError(name + " is '" + chosen + "'; it must be one of " + list);
 }
 
 }  // namespace
 
 void Settings::validate() const {
-    if (!(tol >= 0)) throw std::invalid_argument("tol must be a number >= 0");
-    if (max_iterations < 1) throw std::invalid_argument("max_iterations must be >= 1");
-    if (!(time_limit > 0)) throw std::invalid_argument("time_limit must be > 0 seconds");
-    if (threads < 0) throw std::invalid_argument("threads must be >= 0 (0: every core)");
-    if (device != "auto" && device != "cpu" && device != "reference" && cuda_ordinal() < 0)
-        throw std::invalid_argument("device must be one of auto, cpu, reference, cuda, cuda:N; got " +
-                                    device);
-    if (method != "auto" && method != "first-order" && method != "barrier")
-        throw std::invalid_argument("method must be one of auto, first-order, barrier; got " + method);
-    if (precision != "double" && precision != "mixed")
-        throw std::invalid_argument("precision must be one of double, mixed; got " + precision);
+    if (!(tol >= 0)) throw InputError("tol must be a number >= 0");
+    if (max_iterations < 1) throw InputError("max_iterations must be >= 1");
+    if (!(time_limit > 0)) throw InputError("time_limit must be > 0 seconds");
+    if (threads < 0) throw InputError("threads must be >= 0 (0: every core)");
+    if (cuda_ordinal() < 0) require_choice("device", device, devices);
+    require_choice("method", method, methods);
+    require_choice("precision", precision, precisions);
     if (cuda_ordinal() >= 0 && method == "barrier")
-        throw std::invalid_argument("method: barrier runs on the CPU, and device is " + device);
+        throw InputError("method: barrier runs on the CPU, and device is " + device);
     if (cuda_ordinal() >= 0) require_cuda(cuda_ordinal());
 }
 

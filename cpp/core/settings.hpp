@@ -1,20 +1,26 @@
 // Every setting with its default, unit and range in its own line; one validator.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <limits>
 #include <string>
 
 namespace equiload {
 
+// What there is to choose from. Of devices also cuda:N.
+inline constexpr std::array devices{"auto", "cpu", "reference", "cuda"};
+inline constexpr std::array methods{"auto", "barrier", "first-order"};
+inline constexpr std::array precisions{"double", "mixed"};  // mixed: what there is of every arc is single
+
 struct Settings {
     double tol = 1e-6;                                            // certified relative gap asked for, >= 0
     std::int64_t max_iterations = 1'000'000;                      // >= 1
     double time_limit = std::numeric_limits<double>::infinity();  // seconds, > 0
     int threads = 0;                                              // 0: every core that the process may use
-    std::string device = "auto";                                  // auto | cpu | reference | cuda | cuda:N
-    std::string method = "auto";                                  // auto | first-order | barrier
-    std::string precision = "double";   // double | mixed: what there is of every arc in single precision
+    std::string device = "auto";
+    std::string method = "auto";
+    std::string precision = "double";
     std::string instructions = "auto";  // auto | baseline | avx2 | avx512 (CPU back end)
     // cudaStream_t that device work is ordered with; 0: one of its own, or for a problem on a device the
     // default stream
@@ -22,7 +28,7 @@ struct Settings {
 
     // The device's ordinal; -1 where `device` is no CUDA device.
     int cuda_ordinal() const;
-    void validate() const;  // throws std::invalid_argument naming the field
+    void validate() const;  // throws InputError naming the field
 };
 
 }  // namespace equiload

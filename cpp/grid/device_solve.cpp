@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <deque>
 #include <map>
-#include <stdexcept>
 #include <tuple>
 #include <utility>
 
 #include "algorithm/first_order.hpp"
 #include "algorithm/solve.hpp"
+#include "core/error.hpp"
 #include "core/repair.hpp"
 #include "grid/machine.hpp"
 
@@ -111,7 +111,7 @@ std::vector<Solution> solve_on_device(const std::vector<Scenario>& scenarios, co
     std::map<Kind, std::vector<Run*>> by_kind;
     for (const Scenario& scenario : scenarios) {
         if (!one_network(*scenario.problem, *scenarios.front().problem))
-            throw std::invalid_argument("scenarios on a device must have one network");
+            throw InputError("scenarios on a device must have one network");
         Run& run = runs.emplace_back(scenario);
         const bool there = scenario.problem->device >= 0;
         if (there || Repair(run.reduced).stranded().empty()) by_kind[kind_of(run)].push_back(&run);

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <span>
-#include <string>
 #include <vector>
 
 #include "host/block_model.hpp"
@@ -23,7 +22,6 @@ class BlockBackend {
     std::span<const double> burden(std::span<const double> lambda);
     void candidate(std::span<const double> lambda, double* x_plus, double* v_plus);
     double restarts() const;
-    std::string name() const { return kernels_.name; }
 
  private:
     void restart_together(const Pass& pass);

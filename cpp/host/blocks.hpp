@@ -144,7 +144,6 @@ template <class Stored>
 struct BlockKernels {
     using Point = Iterate<Stored>;
 
-    const char* name;
     int lanes;
     void (*arc)(const Model&, const Point&, int block, const Pass&, double* scratch);
     void (*receive)(const Model&, const Point&, int block, const Pass&);
@@ -158,9 +157,8 @@ struct BlockKernels {
 };
 
 template <class V, class Stored>
-constexpr BlockKernels<Stored> block_kernels(const char* name) {
-    return {name,
-            V::lanes,
+constexpr BlockKernels<Stored> block_kernels() {
+    return {V::lanes,
             [](const Model& m, const Iterate<Stored>& z, int block, const Pass& pass, double* scratch) {
                 arc_block<V>(m, z, block, pass, reinterpret_cast<V*>(scratch));
             },
@@ -181,8 +179,8 @@ struct KernelPair {
 };
 
 template <class V>
-constexpr KernelPair kernel_pair(const char* name) {
-    return {block_kernels<V, double>(name), block_kernels<V, float>(name)};
+constexpr KernelPair kernel_pair() {
+    return {block_kernels<V, double>(), block_kernels<V, float>()};
 }
 
 }  // namespace equiload

@@ -5,16 +5,13 @@
 
 #define EQUILOAD_JOIN_(a, b) a##b
 #define EQUILOAD_JOIN(a, b) EQUILOAD_JOIN_(a, b)
-#define EQUILOAD_STRING_(a) #a
-#define EQUILOAD_STRING(a) EQUILOAD_STRING_(a)
 
 namespace equiload {
 
 struct EQUILOAD_JOIN(Isa_, EQUILOAD_ISA);
 
 const KernelPair& EQUILOAD_JOIN(kernels_, EQUILOAD_ISA)() {
-    static constexpr KernelPair kernels =
-        kernel_pair<Pack<EQUILOAD_JOIN(Isa_, EQUILOAD_ISA)>>("cpu-" EQUILOAD_STRING(EQUILOAD_ISA));
+    static constexpr KernelPair kernels = kernel_pair<Pack<EQUILOAD_JOIN(Isa_, EQUILOAD_ISA)>>();
     return kernels;
 }
 

@@ -1,8 +1,7 @@
 #include "host/dispatch.hpp"
 
-#include <stdexcept>
-
 #include "core/build_info.hpp"
+#include "core/error.hpp"
 
 namespace equiload {
 
@@ -60,7 +59,7 @@ Kernels choose_kernels(const Settings& settings) {
     if (wanted == "avx2" && best != "baseline") return {kernels_avx2(), barrier_avx2()};
     if (wanted == "avx512" && best == "avx512") return {kernels_avx512(), barrier_avx512()};
 #endif
-    throw std::invalid_argument("instructions: this machine or this build has no " + wanted);
+    throw InputError("instructions: this machine or this build has no " + wanted);
 }
 
 }  // namespace equiload

@@ -5,7 +5,7 @@
 namespace equiload {
 
 const KernelPair& kernels_reference() {
-    static constexpr KernelPair kernels = kernel_pair<Scalar>("reference");
+    static constexpr KernelPair kernels = kernel_pair<Scalar>();
     return kernels;
 }
 

@@ -1,9 +1,9 @@
 #include "online/slot_solver.hpp"
+#include "core/error.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <functional>
-#include <stdexcept>
 
 namespace equiload {
 
@@ -71,7 +71,7 @@ SlotSolver::SlotSolver(std::size_t gateways, std::size_t sites, std::span<const 
       by_gateway_(gateway_, gateways),
       by_site_(site_, sites + gateway_.size() - gateway.size()) {
     auto factors = factor_energies(gateways, sites, gateway, site, energy);
-    if (!factors) throw std::invalid_argument("the energies do not factor over gateways and sites");
+    if (!factors) throw InputError("the energies do not factor over gateways and sites");
     factors_ = std::move(*factors);
     arc_cost_.resize(gateway_.size());
     limit_.resize(by_site_.start.size() - 1);

@@ -39,7 +39,7 @@ struct SlotAnswer {
 
 class SlotSolver {
  public:
-    // Copies the arcs. Throws std::invalid_argument where the energies do not factor.
+    // Copies the arcs. Throws InputError where the energies do not factor.
     SlotSolver(std::size_t gateways, std::size_t sites, std::span<const Index> gateway,
                std::span<const Index> site, std::span<const double> energy, std::span<const double> cost,
                double shed_cost = std::numeric_limits<double>::infinity());

@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <stdexcept>
 
 #include "algorithm/first_order.hpp"
 #include "algorithm/solve.hpp"
 #include "barrier/barrier.hpp"
+#include "core/error.hpp"
 #include "core/repair.hpp"
 #include "host/dispatch.hpp"
 #include "host/host_candidates.hpp"
@@ -61,7 +61,7 @@ class HostSolve {
     bool use_barrier() const {
         const bool applies = settings_.method != "first-order" && barrier_applies(run_.reduced);
         if (settings_.method == "barrier" && !applies)
-            throw std::invalid_argument(
+            throw InputError(
                 "method: barrier takes no delayed arcs, no norms, no spent budgets and at most 512 gateways");
         if (settings_.method != "auto") return applies;
         return applies && (std::isfinite(run_.best.objective) || !run_.equity.bounded()) &&

@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <atomic>
-#include <stdexcept>
 #include <string>
 #include <utility>
 
 #include "barrier/barrier.hpp"
 #include "core/build_info.hpp"
+#include "core/error.hpp"
 #include "core/presolve.hpp"
 #include "core/team.hpp"
 #include "core/watch.hpp"
@@ -36,9 +36,9 @@ Settings on_its_device(const Problem& problem, Settings settings) {
     const std::string there = "cuda:" + std::to_string(problem.device);
     if (settings.device == "auto") settings.device = there;
     if (settings.cuda_ordinal() != problem.device)
-        throw std::invalid_argument("device is " + settings.device + ", but the problem lies on " + there);
+        throw InputError("device is " + settings.device + ", but the problem lies on " + there);
     if (settings.method == "barrier")
-        throw std::invalid_argument("method: barrier runs on the CPU, and the problem lies on " + there);
+        throw InputError("method: barrier runs on the CPU, and the problem lies on " + there);
     return settings;
 }
 

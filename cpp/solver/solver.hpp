@@ -8,7 +8,7 @@
 
 namespace equiload {
 
-// Throws std::invalid_argument on misuse. A problem on a device is solved there, and needs `output`.
+// Throws InputError on misuse. A problem on a device is solved there, and needs `output`.
 Solution solve(const Problem& problem, const Settings& settings, const WarmStart& warm_start = {},
                const Control& control = {}, const Tuning& tuning = {}, const DeviceOutput& output = {});
 

@@ -33,9 +33,7 @@ __all__ = [
     "read_settings",
 ]
 
-DEVICES = ("auto", "cpu", "reference", "cuda")
-METHODS = ("auto", "barrier", "first-order")
-PRECISIONS = ("double", "mixed")
+PRECISIONS = _core.PRECISIONS
 
 _MOST_SHIFT = 2**31 - 1
 
@@ -55,8 +53,8 @@ def read_settings(
     if settings["tol"] >= 1:
         raise InputError(f"tol is {tol}; it must be above 0 and below 1")
     settings["device"] = _device(device)
-    settings["method"] = _choice("method", method, METHODS)
-    settings["precision"] = _choice("precision", precision, PRECISIONS)
+    settings["method"] = _choice("method", method, _core.METHODS)
+    settings["precision"] = _choice("precision", precision, _core.PRECISIONS)
     count = _threads() if threads is None else read_count("threads", threads)
     settings["threads"] = min(count, 2**31 - 1)
     if time_limit is not None and time_limit != math.inf:
@@ -65,7 +63,7 @@ def read_settings(
     if max_iterations is not None:
         settings["max_iterations"] = min(read_count("max_iterations", max_iterations), 2**63 - 1)
     checked = _core.Settings(**settings)
-    _validate(checked)
+    checked.validate()  # what only the core can know: devices, and what goes with them
     return checked
 
 
@@ -82,14 +80,6 @@ def _threads() -> int:
     return 0 if process is None or process.parent_process() is None else 1
 
 
-def _validate(settings: _core.Settings) -> None:
-    """Ask what only the core can know: devices, and what goes with them."""
-    try:
-        settings.validate()
-    except ValueError as error:
-        raise InputError(str(error)) from None
-
-
 def follow(settings: _core.Settings, problems: Sequence[Problem]) -> Worker | None:
     """Solve on the device that the arrays of all problems lie on, where there is one.
 
@@ -102,12 +92,12 @@ def follow(settings: _core.Settings, problems: Sequence[Problem]) -> Worker | No
     worker, asked, there = where.worker, settings.device, f"cuda:{where.index}"
     if asked == "cuda":
         settings.device = there
-        _validate(settings)
+        settings.validate()
     elif asked == "auto" and worker is not None:
         settings.device = there
         try:
             settings.validate()
-        except ValueError:  # a build without CUDA, or a method of the host
+        except InputError:  # a build without CUDA, or a method of the host
             settings.device = asked
     if worker is None or settings.device != there:
         return None
@@ -187,7 +177,7 @@ def _choice(name: str, value: str, choices: tuple[str, ...]) -> str:
 def _device(device: str) -> str:
     """Check the name; whether there is such a device is for the core to say."""
     if not re.fullmatch(r"cuda:\d{1,4}", str(device)):
-        _choice("device", device, DEVICES)
+        _choice("device", device, _core.DEVICES)
     return device
 
 

@@ -7,6 +7,10 @@ from numpy.typing import NDArray
 _Floats = NDArray[np.float64]
 _Ints = NDArray[np.int32]
 
+DEVICES: tuple[str, ...]
+METHODS: tuple[str, ...]
+PRECISIONS: tuple[str, ...]
+
 class DeviceArray:
     def __init__(self, pointer: int, shape: Sequence[int], device: int, owner: object) -> None: ...
     @property

@@ -1,13 +1,13 @@
 // The CUDA back end against the reference, where there is a device.
 #include <doctest/doctest.h>
 
-#include <stdexcept>
 #include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
 #include "core/build_info.hpp"
+#include "core/error.hpp"
 #include "course.hpp"
 #include "grid/cuda_backend.hpp"
 #include "solver/solver.hpp"
@@ -97,7 +97,7 @@ TEST_CASE("a device that is not there is named") {
     std::string message;
     try {
         solve(w.view(), settings);
-    } catch (const std::invalid_argument& error) {
+    } catch (const InputError& error) {
         message = error.what();
     }
     const std::string expected = !cuda.built            ? "device: this build has no CUDA back end"
@@ -111,7 +111,7 @@ TEST_CASE("the interior point method is the host's") {
     Settings settings = on_device();
     settings.method = "barrier";
     CHECK_THROWS_WITH_AS(solve(w.view(), settings), "method: barrier runs on the CPU, and device is cuda",
-                         std::invalid_argument);
+                         InputError);
 }
 
 }  // namespace

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "algorithm/solve.hpp"
+#include "core/error.hpp"
 #include "course.hpp"
 #include "grid/grid_backend.hpp"
 #include "host_machine.hpp"
@@ -230,7 +231,7 @@ TEST_CASE("grid: scenarios of two networks are refused") {
     std::vector<World> worlds = family(2);
     worlds[1].cost[0] += 1;
     const Problem one = worlds[0].view(), other = worlds[1].view();
-    CHECK_THROWS_AS(solve_all<Host>({{&one, {}}, {&other, {}}}, 1e-5), std::invalid_argument);
+    CHECK_THROWS_AS(solve_all<Host>({{&one, {}}, {&other, {}}}, 1e-5), InputError);
 }
 
 TEST_CASE("grid: budgets, met by blends, and budgets that cannot be met") {

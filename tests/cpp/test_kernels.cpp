@@ -7,13 +7,13 @@
 #include <cstring>
 #include <functional>
 #include <memory>
-#include <stdexcept>
 #include <string>
 #include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
+#include "core/error.hpp"
 #include "host/dispatch.hpp"
 #include "support.hpp"
 
@@ -234,7 +234,7 @@ std::vector<const BlockKernels<Stored>*> vector_kernels() {
         settings.instructions = name;
         try {
             found.push_back(&at_precision<Stored>(choose_kernels(settings).blocks));
-        } catch (const std::invalid_argument&) {  // not on this machine
+        } catch (const InputError&) {  // not on this machine
         }
     }
     return found;

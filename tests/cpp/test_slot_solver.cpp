@@ -1,9 +1,9 @@
 // One slot as a transport problem: answers worked out by hand.
 #include <doctest/doctest.h>
 
-#include <stdexcept>
 #include <vector>
 
+#include "core/error.hpp"
 #include "online/slot_solver.hpp"
 
 namespace equiload::test {
@@ -66,7 +66,7 @@ TEST_CASE("a cycle that gains energy is no transport problem") {
     const Indices two_gateways{0, 0, 1, 1}, two_sites{0, 1, 0, 1};
     const Values gaining{1, 1, 1, 2}, cost{0, 0, 0, 0};
     CHECK_FALSE(factor_energies(2, 2, two_gateways, two_sites, gaining).has_value());
-    CHECK_THROWS_AS(SlotSolver(2, 2, two_gateways, two_sites, gaining, cost), std::invalid_argument);
+    CHECK_THROWS_AS(SlotSolver(2, 2, two_gateways, two_sites, gaining, cost), InputError);
 }
 
 }  // namespace

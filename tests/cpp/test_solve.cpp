@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/build_info.hpp"
+#include "core/error.hpp"
 #include "host/dispatch.hpp"
 #include "solver/solver.hpp"
 #include "support.hpp"
@@ -70,7 +71,7 @@ void same_bits_for_any_team(const World& w, const std::string& method,
         settings.instructions = instructions;
         try {
             choose_kernels(settings);
-        } catch (const std::invalid_argument&) {
+        } catch (const InputError&) {
             continue;  // not on this machine
         }
         same(solved(w, settings));
@@ -224,7 +225,7 @@ TEST_CASE("a bad setting is named") {
         change(settings);
         try {
             solved(w, settings);
-        } catch (const std::invalid_argument& error) {
+        } catch (const InputError& error) {
             return std::string(error.what()).substr(0, std::string(error.what()).find_first_of(" :"));
         }
         return std::string("accepted");

@@ -14,7 +14,7 @@ from types import ModuleType, SimpleNamespace
 
 import numpy as np
 
-from equiload import _core
+from equiload import InputError, _core
 
 LARGE = ("allocation", "shed", "site_load", "energy_prices", "capacity_prices")
 
@@ -247,9 +247,9 @@ class Cuda:
 
     def validate(self, settings: _core.Settings) -> None:
         if settings.device not in ("auto", "cpu", "cuda", "cuda:0", "cuda:1"):
-            raise ValueError(f"device: there is no {settings.device} among 2 CUDA devices")
+            raise InputError(f"device: there is no {settings.device} among 2 CUDA devices")
         if settings.method == "barrier" and settings.device.startswith("cuda"):
-            raise ValueError("method: barrier runs on the CPU")
+            raise InputError("method: barrier runs on the CPU")
 
     def arguments(self, made: object) -> dict[str, object]:
         """Return what an object of the core was made from."""

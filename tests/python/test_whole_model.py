@@ -214,7 +214,7 @@ def test_a_spent_budget_is_left_to_the_first_order_method(arguments):
     solution = el.solve(problem)
     assert solution.status == "optimal" and solution.method == "first-order"
     assert not solution.site_load[:, 0].any()
-    with pytest.raises(ValueError, match="no spent budgets"):
+    with pytest.raises(el.InputError, match="no spent budgets"):
         el.solve(problem, method="barrier")
 
 
