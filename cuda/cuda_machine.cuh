@@ -6,9 +6,11 @@
 #include <algorithm>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "grid/machine.hpp"
@@ -281,27 +283,27 @@ class CudaMachine {
     int places() const { return processors_ * 32; }  // as many blocks as a multiprocessor takes at most
 
     // Captured in a stream that is there for nothing else: work may be under way in the other, and the
-    // caller's may be one that cannot capture.
+    // caller's may be one that cannot capture. Another thread ends the capture when it waits for the whole
+    // device, as other libraries do: what was at fault shows when the launches run plainly.
     template <class Body>
-    Sequence record(Body body) {
+    std::optional<Sequence> record(Body body) {
         const CurrentDevice device(ordinal_);
-        check(cudaStreamBeginCapture(recording_.get(), cudaStreamCaptureModeThreadLocal),
-              "recording launches");
-        const cudaStream_t running = stream_;
-        stream_ = recording_.get();
-        cudaGraph_t captured = nullptr;
+        if (cudaStreamBeginCapture(recording_.get(), cudaStreamCaptureModeThreadLocal) != cudaSuccess)
+            return not_recorded();
+        const cudaStream_t running = std::exchange(stream_, recording_.get());
+        bool complete = true;
         try {
             body();
-        } catch (...) {
-            stream_ = running;
-            if (cudaStreamEndCapture(recording_.get(), &captured) == cudaSuccess) cudaGraphDestroy(captured);
-            throw;
+        } catch (const std::runtime_error&) {
+            complete = false;
         }
         stream_ = running;
-        check(cudaStreamEndCapture(recording_.get(), &captured), "recording launches");
+        cudaGraph_t captured = nullptr;
+        const cudaError_t ended = cudaStreamEndCapture(recording_.get(), &captured);
         const Owned<cudaGraph_t, DestroyGraph> graph(captured);
+        if (ended != cudaSuccess || !complete) return not_recorded();
         cudaGraphExec_t exec = nullptr;
-        check(cudaGraphInstantiate(&exec, graph.get(), 0), "preparing recorded launches");
+        if (cudaGraphInstantiate(&exec, graph.get(), 0) != cudaSuccess) return not_recorded();
         return Sequence(exec);
     }
     void replay(const Sequence& sequence) {
@@ -324,6 +326,11 @@ class CudaMachine {
         return numbers * 128 <= most ? 128 : numbers * 64 <= most ? 64 : 0;
     }
     std::size_t column_count() const { return static_cast<std::size_t>(processors_) * 4 * column_threads; }
+
+    static std::nullopt_t not_recorded() {
+        cudaGetLastError();  // not the next caller's
+        return std::nullopt;
+    }
 
     static cudaStream_t new_stream() {
         cudaStream_t stream = nullptr;

@@ -115,7 +115,7 @@ class TimedMachine : public CudaMachine {
     }
 
     template <class Body>
-    Sequence record(Body body) {
+    std::optional<Sequence> record(Body body) {
         recording_ = true;
         body();
         recording_ = false;

@@ -667,7 +667,8 @@ class GridBackend final : public DeviceBackend {
             repeated.seen = true;
             return body();
         }
-        if (!repeated.sequence) repeated.sequence.emplace(machine_.record(body));
+        if (!repeated.sequence) repeated.sequence = machine_.record(body);
+        if (!repeated.sequence) return body();
         machine_.replay(*repeated.sequence);
     }
 

@@ -188,7 +188,8 @@ struct Decide {  // an item a slot; together, each comes to the same decision
     }
 };
 
-// An item a gateway or, after the last gateway, a cell. Of slots that are not due, nothing is read later.
+// An item a gateway or, after the last gateway, a cell; zeros of slots that are not due, which are summed
+// with the others.
 template <class Stored>
 struct Restart {
     Scenarios scenarios;
@@ -200,9 +201,10 @@ struct Restart {
     EQUILOAD_HD void operator()(long n) const {
         const int items = m.gateways + m.sites;
         const Spot s = spot(n, items, scenarios);
-        if (due[s.slot()] == 0.0) return;
         RestartSums<Lane> sums;
-        if (s.item < m.gateways)
+        if (due[s.slot()] == 0.0)
+            ;
+        else if (s.item < m.gateways)
             restart_row<Lane>(m, z, s.at, s.item, true, sums);
         else
             restart_cell<Lane>(m, z, s.at, s.item - m.gateways, true, sums);

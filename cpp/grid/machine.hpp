@@ -8,6 +8,7 @@
 
 #include <concepts>
 #include <cstddef>
+#include <optional>
 #include <stdexcept>
 #include <string>
 
@@ -70,8 +71,9 @@ concept Machine =
         m.for_each_group(long{}, int{}, launch);
         { m.places() } -> std::same_as<int>;
 
-        // All that body() calls, to be run as often as wanted with the arguments that it had.
-        { m.record(launch) } -> std::same_as<typename M::Sequence>;
+        // All that body() calls, to be run as often as wanted with the arguments that it had. Nothing where
+        // the machine could not record it this time: it has to run as it comes.
+        { m.record(launch) } -> std::same_as<std::optional<typename M::Sequence>>;
         m.replay(sequence);
         m.synchronise();
     };

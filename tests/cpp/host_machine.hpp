@@ -112,7 +112,7 @@ class HostMachine {
     int places() const { return 3; }
 
     template <class Body>
-    Sequence record(Body body) {
+    std::optional<Sequence> record(Body body) {
         Sequence before;
         before.swap(queue_);
         body();

@@ -192,6 +192,38 @@ TEST_CASE("cuda machine: every failure is an exception that names it, and nothin
     }
 }
 
+TEST_CASE("cuda machine: what cannot be recorded is said, and runs as it comes") {
+    struct Add {
+        double* value;
+        EQUILOAD_HD void operator()(long) const { *value += 1.0; }
+    };
+    for (long failing = 1; failing <= 8; ++failing) {  // each call of a recording; at last none
+        CAPTURE(failing);
+        const Runtime runtime;
+        CudaMachine machine(0, 0);
+        machine.reserve(1 << 12, 0);
+        const auto value = machine.make<double>(1);
+        double found = 3.0;
+        machine.upload(value.data(), &found, 1);
+        machine.synchronise();
+        const auto twice = [&] {
+            machine.for_each(1, Add{value.data()}), machine.for_each(1, Add{value.data()});
+        };
+        const long before = runtime->calls;
+        runtime->fail_at = before + failing;
+        const auto recorded = machine.record(twice);
+        runtime->fail_at = -1;
+        CHECK(recorded.has_value() == (runtime->calls - before <= failing));
+        if (recorded)
+            machine.replay(*recorded);
+        else
+            twice();
+        machine.download(&found, value.data(), 1);
+        machine.synchronise();
+        CHECK(found == 5.0);
+    }
+}
+
 TEST_CASE("cuda machine: what is missing when memory is short") {
     Setting setting(random_world({}, 2));
     const Runtime runtime;

@@ -7,6 +7,7 @@
 #include <limits>
 #include <memory>
 #include <numeric>
+#include <optional>
 #include <span>
 #include <stdexcept>
 #include <utility>
@@ -84,6 +85,17 @@ TEST_CASE("grid: no demand, closed sites, gateways without arcs, slots past the 
     agrees(std::move(bare));
 }
 
+TEST_CASE("grid: a restart leaves a number for every slot that is summed, due or not") {
+    const int scenario = 0;
+    const Values due(Lane::width, 0.0);
+    Values parts(4 * Lane::width, std::nan(""));
+    Model model;
+    model.slots = Lane::width, model.blocks = 1, model.gateways = 1;
+    const grid::Restart<double> restart{{&scenario, 1}, model, {}, due.data(), parts.data()};
+    for (long n = 0; n < Lane::width; ++n) restart(n);
+    CHECK(parts == Values(parts.size(), 0.0));
+}
+
 TEST_CASE("grid: iterations wait for nothing, and their kinds of passes are recorded once") {
     Setting setting(random_world({}, 5));
     struct Counting : HostMachine {
@@ -102,6 +114,31 @@ TEST_CASE("grid: iterations wait for nothing, and their kinds of passes are reco
     CHECK(machine->replays == 15 - 4);  // each kind runs plainly once
     iterate(16);
     CHECK(machine->synchronised == before + 1);  // never further ahead
+}
+
+struct Forgetful : HostMachine {
+    template <class Body>
+    std::optional<Sequence> record(Body) {
+        return std::nullopt;
+    }
+};
+
+TEST_CASE("grid: iterations that a machine cannot record run as they come") {
+    Setting setting(random_world({}, 5));
+    Run* const run = &setting.run;
+    Values found[2];
+    const auto iterate = [&](auto grid, Values& x) {
+        const std::vector<int> only{0};
+        grid.set_allocation(0, setting.x), grid.set_prices(0, setting.v);
+        grid.start(only), grid.work_on(only, {});
+        for (int k = 1; k <= 9; ++k) grid.iterate({k % 4 == 0, k % 4 == 3, k == 9, 1.0 * k});
+        grid.candidate(only);
+        x.resize(setting.x.size());
+        grid.read_candidate(0, x.data(), Values(setting.v.size()).data());
+    };
+    iterate(GridBackend<HostMachine, double>(Runs(&run, 1), setting.team, {}), found[0]);
+    iterate(GridBackend<Forgetful, double>(Runs(&run, 1), setting.team, {}), found[1]);
+    CHECK(found[0] == found[1]);
 }
 
 TEST_CASE("grid: arrays travel piece by piece, rows that stand for every slot as well") {
