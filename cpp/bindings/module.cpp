@@ -14,6 +14,8 @@ void translate(std::exception_ptr thrown) {
         std::rethrow_exception(thrown);
     } catch (const equiload::InputError& error) {
         py::set_error(py::module_::import("equiload.errors").attr("InputError"), error.what());
+    } catch (const equiload::OutOfDeviceMemory& error) {
+        py::set_error(PyExc_MemoryError, error.what());
     }
 }
 

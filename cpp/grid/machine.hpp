@@ -9,11 +9,10 @@
 #include <concepts>
 #include <cstddef>
 #include <optional>
-#include <stdexcept>
-#include <string>
 
 #include "algorithm/group.hpp"
 #include "algorithm/pack.hpp"
+#include "core/error.hpp"
 
 namespace equiload {
 
@@ -23,10 +22,6 @@ struct Scratch {
     long stride;
 
     EQUILOAD_HD Lane& operator[](int k) const { return first[k * stride]; }
-};
-
-struct OutOfDeviceMemory : std::runtime_error {
-    using std::runtime_error::runtime_error;
 };
 
 // Stands for any functor.

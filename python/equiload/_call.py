@@ -8,14 +8,14 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from . import _core
 from ._account import burdened_price
 from ._arrays import AnyArray, FloatArray, read_count, read_number
-from ._devices import Worker
+from ._devices import Worker, give_back
 from ._tables import Output
 from .answer import Answer
 from .errors import InputError
@@ -36,6 +36,7 @@ __all__ = [
 PRECISIONS = _core.PRECISIONS
 
 _MOST_SHIFT = 2**31 - 1
+_T = TypeVar("_T")
 
 
 def read_settings(
@@ -130,7 +131,8 @@ def call(
     """Solve one problem; `follow` says which worker."""
     output = _output(problem, worker)
     lent = None if output is None else output.core()
-    result = _core.solve(problem._core(worker), settings, start, watch, output=lent)
+    made = problem._core(worker)
+    result = _with_room(lambda: _core.solve(made, settings, start, watch, output=lent))
     return Raw(problem, result, output)
 
 
@@ -142,13 +144,23 @@ def call_batch(
 ) -> list[Raw]:
     """Solve problems of one family side by side."""
     outputs = [_output(problem, worker) for problem in problems]
-    results = _core.solve_batch(
-        [problem._core(worker) for problem in problems],
-        settings,
-        starts,
-        outputs=[None if output is None else output.core() for output in outputs],
-    )
+    made = [problem._core(worker) for problem in problems]
+    lent = [None if output is None else output.core() for output in outputs]
+    results = _with_room(lambda: _core.solve_batch(made, settings, starts, outputs=lent))
     return [Raw(*answer) for answer in zip(problems, results, outputs, strict=True)]
+
+
+def _with_room(solve: Callable[[], _T]) -> _T:
+    """Solve; where a device has no room, once more with what other libraries keep unused."""
+    try:
+        return solve()
+    except MemoryError as error:
+        if give_back():
+            return solve()
+        if "jax" not in sys.modules:
+            raise
+        advice = "XLA_PYTHON_CLIENT_PREALLOCATE=false keeps JAX from taking 75% of it at once"
+        raise MemoryError(f"{error}; {advice}") from None
 
 
 def _output(problem: Problem, worker: Worker | None) -> Output | None:

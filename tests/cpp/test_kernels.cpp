@@ -296,7 +296,6 @@ void compare(const std::function<void(const Scene&, Stage<Stored>&)>& play, bool
                 ++scenes, changed += reference != Stage<Stored>(scene, serial).result();
                 std::vector<Rows> first;
                 for (const BlockKernels<Stored>* kernels : vector_kernels<Stored>()) {
-                    INFO(std::string(kernels->name));
                     const std::vector<Rows> result = played(*kernels);
                     same_to_rounding(reference, result, rounding);
                     if (first.empty()) first = result;

@@ -8,13 +8,14 @@ from __future__ import annotations
 import pickle
 import re
 import sys
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
 from fake_devices import LARGE, LOG, Cuda, Foreign, cupy_library, jax_library, memory, torch_library
 
 import equiload as el
+from equiload import _core
 
 
 class HostArray:
@@ -602,3 +603,31 @@ def test_real_devices(problem, solution, name, device):
     np.testing.assert_allclose(
         found.on_host().allocation.sum(axis=1), problem.demand.sum(axis=1), rtol=1e-6
     )
+
+
+def test_a_device_without_room_gets_what_cupy_keeps_unused(monkeypatch, problem, solution):
+    freed, solve = [], _core.solve
+    pool = SimpleNamespace(free_all_blocks=lambda: freed.append("blocks"))
+    library = SimpleNamespace(get_default_memory_pool=lambda: pool)
+
+    def full(*arguments: object, **output: object) -> object:
+        if not freed:
+            raise MemoryError("CUDA: the problem needs 9 bytes")
+        return solve(*arguments, **output)
+
+    monkeypatch.delitem(sys.modules, "torch", raising=False)
+    monkeypatch.setattr(_core, "solve", full)
+    monkeypatch.setitem(sys.modules, "cupy", library)
+    assert el.solve(problem).objective == solution.objective and freed == ["blocks"]
+
+
+def test_a_device_that_jax_has_filled_is_explained(monkeypatch, problem):
+    def full(*arguments: object, **output: object) -> object:
+        raise MemoryError("CUDA: the problem needs 9 bytes")
+
+    for library in ("cupy", "torch"):
+        monkeypatch.delitem(sys.modules, library, raising=False)
+    monkeypatch.setattr(_core, "solve", full)
+    monkeypatch.setitem(sys.modules, "jax", SimpleNamespace())
+    with pytest.raises(MemoryError, match="needs 9 bytes; XLA_PYTHON_CLIENT_PREALLOCATE=false"):
+        el.solve(problem)
