@@ -179,7 +179,7 @@ class World {
         const std::size_t count = 1 + static_cast<std::size_t>(*std::ranges::max_element(footprint.region));
         footprint.history = std::span(zeros_).first(count);
         footprint.sensitivity = std::span(ones_).first(count);
-        footprint.kind = EquityKind::max, footprint.weight = read<double>(1).front();
+        footprint.kind = equity_kind_of<MaxEquity>, footprint.weight = read<double>(1).front();
         p_.footprints.push_back(footprint);
     }
 

@@ -1,53 +1,55 @@
-// Equity functions: what unequal burden costs, as a function of its dual.
-//
-// An equity function mu phi(z) of the weighted burdens z_g = w_g E_g is known to the solver by its dual set
-// P: mu phi(z) = max over pi in P of <pi, z> - conjugate(pi). The price of region g's burden is lambda_g =
-// w_g pi_g.
+// The equity function of a footprint on the host, whatever its kind; see equity/rule.hpp.
 #pragma once
 
-#include <memory>
 #include <span>
+#include <string>
+#include <vector>
 
-#include "algorithm/equity_steps.hpp"
-#include "core/problem.hpp"
+#include "algorithm/equity/rule.hpp"
 
 namespace equiload {
 
-inline constexpr double budget_tolerance = 1e-9;  // relative excess over a budget that is accepted
+// How a function's dual set looks, from its kind, weight, parameter and number of regions.
+DualSet dual_set(const EquityRule& rule);
+
+const char* to_string(DualSet::Shape shape);
 
 class EquityFunction {
  public:
-    explicit EquityFunction(const EquityRule& rule) : rule_(rule) {}
-    virtual ~EquityFunction() = default;
-    EquityFunction(const EquityFunction&) = delete;
-    EquityFunction& operator=(const EquityFunction&) = delete;
+    // Reads the footprint's arrays for as long as it lives. Throws std::invalid_argument for a footprint
+    // without equity, and for a parameter that is none of the function's.
+    explicit EquityFunction(const Footprint& footprint);
+
+    const EquityRule& rule() const { return rule_; }
+    DualSet dual_set() const { return equiload::dual_set(rule_); }
 
     // mu phi(z); infinite where z is not allowed.
-    virtual double value(std::span<const double> z) const = 0;
+    double value(std::span<const double> z) const;
 
-    // What the bound loses at a point of the dual set; 0 for everything positively homogeneous.
-    virtual double conjugate(std::span<const double>) const { return 0; }
+    // What the bound loses at a point of the dual set.
+    double conjugate(std::span<const double> pi) const;
 
     // The nearest point of the dual set.
-    virtual void project(std::span<double> pi) const;
+    void project(std::span<double> pi) const;
 
     // A first point of the dual set.
-    virtual void start(std::span<double> pi) const = 0;
+    void start(std::span<double> pi) const;
 
     // pi <- argmax over the dual set of  <z, pi> - conjugate(pi) - sum_g curvature_g (pi_g - centre_g)^2 / 2,
     // curvature > 0.
     void maximise(std::span<const double> z, std::span<const double> curvature,
                   std::span<const double> centre, std::span<double> pi) const;
 
- protected:
+ private:
+    EquityRule sized(std::size_t regions) const;
+
     EquityRule rule_;
 };
 
-// What an equity function needs to know of a footprint, whose arrays it points to.
-EquityRule equity_rule(const Footprint& footprint);
+// The names of all functions, in the order of their kinds.
+std::vector<std::string> equity_names();
 
-// Reads the footprint's arrays for as long as it lives. Throws std::invalid_argument for a kind without
-// equity; sensitivities are the caller's business.
-std::unique_ptr<EquityFunction> make_equity(const Footprint& footprint);
+// Throws std::invalid_argument for a name that no function has; "none" is a kind.
+EquityKind equity_kind(const std::string& name);
 
 }  // namespace equiload

@@ -6,7 +6,6 @@
 // quadratic model over the dual sets, footprint by footprint, each by its own water-filling.
 #pragma once
 
-#include <memory>
 #include <span>
 #include <vector>
 
@@ -51,7 +50,7 @@ class EquityProx {
     // vectors hold stays where it is.
     struct Owner {
         std::size_t footprint;
-        std::unique_ptr<EquityFunction> function;
+        EquityFunction function;
         Grouping sites;  // by region
         std::vector<double> working;
     };

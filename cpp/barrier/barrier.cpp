@@ -66,8 +66,10 @@ double step_to_zero(double value, double change) { return change < 0 ? -value / 
 bool barrier_applies(const Problem& problem) {
     if (problem.max_delay() > 0) return false;
     for (const Footprint& f : problem.footprints) {
-        if (f.kind == EquityKind::norm) return false;
-        if (f.kind != EquityKind::budget) continue;
+        if (f.kind == EquityKind::none) continue;
+        const DualSet::Shape shape = EquityFunction(f).dual_set().shape;
+        if (shape == DualSet::Shape::ball || shape == DualSet::Shape::other) return false;
+        if (!f.limited()) continue;
         for (std::size_t g = 0; g < f.regions(); ++g)  // a budget that is spent leaves no interior
             if (!(f.limit[g] > f.history[g] * (1 + 1e-6))) return false;
     }
@@ -105,14 +107,12 @@ Barrier::Barrier(const Run& run, HostCandidates& candidates, const BarrierKernel
     for (std::size_t r = 0; r < equity_.footprints(); ++r) {
         const Footprint& footprint = problem.footprints[equity_.footprint(r)];
         const std::size_t regions = footprint.regions();
-        const bool mean = footprint.kind == EquityKind::topmean;
-        // Sums, and means of all regions, have one price for good.
-        if (footprint.kind == EquityKind::sum) continue;
-        if (mean && footprint.parameter >= static_cast<double>(regions)) continue;
+        const DualSet set = EquityFunction(footprint).dual_set();
+        if (set.shape == DualSet::Shape::point) continue;  // one price for good
         terms_.push_back({r, &footprint, unknowns});
         unknowns += regions;
-        most_.resize(unknowns, mean ? footprint.weight / footprint.parameter : infinity);
-        pairs_ += static_cast<double>(mean ? 2 * regions : regions);
+        most_.resize(unknowns, set.most);
+        pairs_ += static_cast<double>(set.most < infinity ? 2 * regions : regions);
     }
     for (std::vector<double>* values :
          {&pi_, &e_, &a_, &dpi_, &de_, &da_, &target_, &target_a_, &burden_, &limit_, &room_, &jacobi_})

@@ -39,7 +39,7 @@ class Barrier final : public Method {
         std::size_t first;  // of its unknowns, one a region
         double level = 0, dlevel = 0;
 
-        bool budget() const { return data->kind == EquityKind::budget; }
+        bool budget() const { return data->limited(); }
         std::size_t end() const { return first + data->regions(); }
         std::size_t unknown(std::size_t site) const {
             return first + static_cast<std::size_t>(data->region[site]);

@@ -1,19 +1,10 @@
+#include "algorithm/equity.hpp"
 #include "bound_problem.hpp"
 #include "registers.hpp"
 
 namespace equiload::python {
 
 namespace {
-
-EquityKind kind_named(const std::string& name) {
-    if (name == "none") return EquityKind::none;
-    if (name == "max") return EquityKind::max;
-    if (name == "sum") return EquityKind::sum;
-    if (name == "norm") return EquityKind::norm;
-    if (name == "topmean") return EquityKind::topmean;
-    if (name == "budget") return EquityKind::budget;
-    throw std::invalid_argument("there is no equity function named " + name);
-}
 
 template <class Array>
 auto span_of(const Array& array) {
@@ -105,22 +96,17 @@ Footprint BoundFootprint::view(std::size_t slots, std::size_t sites) const {
     for (py::ssize_t i = 0; i < region.size(); ++i)
         if (region.data()[i] < 0 || region.data()[i] >= history.size())
             throw std::invalid_argument("a site's region does not exist");
-    if (kind == EquityKind::norm && !(parameter > 1 && parameter < std::numeric_limits<double>::infinity()))
-        throw std::invalid_argument("a norm needs 1 < q < inf");
-    if (kind == EquityKind::topmean && !(parameter >= 1))
-        throw std::invalid_argument("a mean of the k largest needs k >= 1");
-    if (kind == EquityKind::budget) {
-        if (!limit) throw std::invalid_argument("a budget needs its limit");
-        require_shape(*limit, {history.size()}, "limit");
-    }
-    return {field_of(values, slots, sites, "footprint"),
-            span_of(region),
-            span_of(history),
-            span_of(sensitivity),
-            kind,
-            weight,
-            parameter,
-            limit ? span_of(*limit) : std::span<const double>()};
+    if (limit) require_shape(*limit, {history.size()}, "limit");
+    const Footprint view{field_of(values, slots, sites, "footprint"),
+                         span_of(region),
+                         span_of(history),
+                         span_of(sensitivity),
+                         kind,
+                         weight,
+                         parameter,
+                         limit ? span_of(*limit) : std::span<const double>()};
+    if (kind != EquityKind::none) EquityFunction{view};  // checks the parameter
+    return view;
 }
 
 void register_problem(py::module_& module) {
@@ -133,11 +119,22 @@ void register_problem(py::module_& module) {
         .def(py::init([](const Table& values, const Ints& region, const Doubles& history,
                          const Doubles& sensitivity, const std::string& kind, double weight, double parameter,
                          const std::optional<Doubles>& limit) {
-                 return BoundFootprint{values, history,          sensitivity, limit,
-                                       region, kind_named(kind), weight,      parameter};
+                 return BoundFootprint{values, history,           sensitivity, limit,
+                                       region, equity_kind(kind), weight,      parameter};
              }),
              py::arg("values"), py::arg("region"), py::arg("history"), py::arg("sensitivity"),
              py::arg("kind"), py::arg("weight"), py::arg("parameter") = 0.0, py::arg("limit") = py::none());
+    module.def("equity_functions", &equity_names);
+    module.def(
+        "equity_dual_set",
+        [](const std::string& kind, double parameter, int regions) {
+            EquityRule rule;
+            rule.kind = equity_kind(kind), rule.regions = regions;
+            rule.weight = 1.0, rule.parameter = parameter;
+            const DualSet set = dual_set(rule);
+            return std::pair(to_string(set.shape), set.most);
+        },
+        py::arg("kind"), py::arg("parameter"), py::arg("regions"));
     py::class_<BoundProblem>(module, "Problem")
         .def(py::init(&make), py::arg("demand"), py::arg("capacity"), py::arg("price"), py::arg("quadratic"),
              py::arg("gateway"), py::arg("site"), py::arg("delay"), py::arg("energy"), py::arg("cost"),

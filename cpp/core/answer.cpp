@@ -20,7 +20,7 @@ Infeasibility describe_budgets(const Presolved& presolved, const Proof& proof, T
     result.budget = proof.budget;
     result.budget.resize(p.footprints.size());
     for (std::size_t r = 0; r < p.footprints.size(); ++r)
-        if (p.footprints[r].kind != EquityKind::budget) result.budget[r].clear();
+        if (!p.footprints[r].limited()) result.budget[r].clear();
     return result;
 }
 

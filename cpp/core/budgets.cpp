@@ -3,14 +3,14 @@
 #include <algorithm>
 #include <cmath>
 
-#include "algorithm/equity.hpp"
+#include "algorithm/equity/budget.hpp"
 
 namespace equiload {
 
 Problem close_spent_cells(const Problem& problem, std::vector<double>& capacity) {
     Problem closed = problem;
     for (const Footprint& f : problem.footprints) {
-        if (f.kind != EquityKind::budget) continue;
+        if (!f.limited()) continue;
         for (std::size_t i = 0; i < problem.sites; ++i) {
             const auto g = static_cast<std::size_t>(f.region[i]);
             if (f.limit[g] > f.history[g] * (1 + budget_tolerance)) continue;
@@ -28,7 +28,7 @@ Problem close_spent_cells(const Problem& problem, std::vector<double>& capacity)
 
 Budgets::Budgets(const Problem& problem) : problem_(problem) {
     for (std::size_t r = 0; r < problem.footprints.size(); ++r)
-        if (problem.footprints[r].kind == EquityKind::budget) budgeted_.push_back(r);
+        if (problem.footprints[r].limited()) budgeted_.push_back(r);
 }
 
 double Budgets::excess(const Totals& totals, const Totals& prices) const {

@@ -109,7 +109,7 @@ double equity_cost(const Problem& p, const std::vector<std::vector<double>>& tot
         if (footprint.kind == EquityKind::none) continue;
         std::vector<double> weighted(totals[r]);
         for (std::size_t g = 0; g < weighted.size(); ++g) weighted[g] *= footprint.sensitivity[g];
-        terms[r] = make_equity(footprint)->value(weighted);
+        terms[r] = EquityFunction(footprint).value(weighted);
     }
     return ordered_sum(terms);
 }
@@ -146,7 +146,7 @@ double bound_apart(const Problem& p, const std::vector<std::vector<double>>& equ
             pi[g] /= p.footprints[r].sensitivity[g];
         }
         if (p.footprints[r].kind != EquityKind::none && !pi.empty())
-            bound -= make_equity(p.footprints[r])->conjugate(pi);
+            bound -= EquityFunction(p.footprints[r]).conjugate(pi);
     }
     return bound;
 }
@@ -188,7 +188,7 @@ Shortfall budget_shortfall(const Problem& p, const Prices& ray, Team& team) {
     Shortfall sum;
     for (std::size_t r = 0; r < p.footprints.size(); ++r) {
         const Footprint& footprint = p.footprints[r];
-        if (footprint.kind != EquityKind::budget) continue;
+        if (!footprint.limited()) continue;
         const std::vector<double>& lambda = ray.equity[r];
         for (std::size_t t = 0; t < p.slots; ++t)
             for (std::size_t i = 0; i < p.sites; ++i)

@@ -23,7 +23,8 @@ struct Field {
     EQUILOAD_HD const double* row(std::size_t slot) const { return values + slot * stride; }
 };
 
-enum class EquityKind { none, max, sum, norm, topmean, budget };
+// Which equity function: its place in the list of algorithm/equity/functions.hpp.
+enum class EquityKind : int { none = -1 };
 
 // One footprint f_r with the equity function that prices its regional totals.
 struct Footprint {
@@ -32,11 +33,13 @@ struct Footprint {
     std::span<const double> history;      // (G,) burden carried already
     std::span<const double> sensitivity;  // (G,) w_r > 0
     EquityKind kind = EquityKind::none;
-    double weight = 0.0;            // mu_r, USD per unit of burden
-    double parameter = 0.0;         // q of a norm, k of the mean of the k largest
-    std::span<const double> limit;  // (G,) budgets, on E itself; infinite where there is none
+    double weight = 0.0;     // mu_r, USD per unit of burden
+    double parameter = 0.0;  // q of a norm, k of the mean of the k largest
+    // Of a budget alone, (G,): limits on E itself; infinite where there is none.
+    std::span<const double> limit;
 
     std::size_t regions() const { return history.size(); }
+    bool limited() const { return !limit.empty(); }
 };
 
 // minimise  sum l x + sum (p y + q y^2 / 2) + sum_r mu_r phi_r(w_r E_r)   over x >= 0

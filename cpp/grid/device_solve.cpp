@@ -26,7 +26,7 @@ Kind kind_of(const Run& run) {
     for (std::size_t r = 0; r < run.equity.footprints(); ++r) {
         const Footprint& footprint = run.reduced.footprints[run.equity.footprint(r)];
         priced.push_back(run.equity.footprint(r));
-        priced.push_back(footprint.kind == EquityKind::budget);
+        priced.push_back(footprint.limited());
         priced.push_back(footprint.regions());
     }
     const Problem& original = *run.scenario.problem;

@@ -39,9 +39,8 @@ class HostCopy {
 
 // Coupled slots and budgets take steps that only the host can do.
 bool needs_host(const Problem& problem) {
-    return problem.max_delay() > 0 ||
-           std::any_of(problem.footprints.begin(), problem.footprints.end(),
-                       [](const Footprint& f) { return f.kind == EquityKind::budget; });
+    return problem.max_delay() > 0 || std::any_of(problem.footprints.begin(), problem.footprints.end(),
+                                                  [](const Footprint& f) { return f.limited(); });
 }
 
 // Takes an answer of the host to the problem's device; zeros where there is none.

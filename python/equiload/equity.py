@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from . import _core
 from ._arrays import (
     Axis,
     BoolArray,
@@ -38,6 +39,20 @@ class Equity(abc.ABC):
     """
 
     weight: float
+
+    @property
+    def kind(self) -> str:
+        """What the compiled core calls the function."""
+        return type(self).__name__.lower()
+
+    @property
+    def parameter(self) -> float:
+        """The number beside the weight that makes the function, 0 where there is none."""
+        return 0.0
+
+    def limits(self, regions: int) -> FloatArray | None:
+        """Return the most that each region may carry, (G,), where the function is a limit."""
+        return None
 
     @abc.abstractmethod
     def value(self, scaled: FloatArray) -> float:
@@ -145,6 +160,11 @@ class Norm(_Weighted):
         q = read_number("Norm.q", self.q, "it must be finite and above 1", 1.0, open_=True)
         object.__setattr__(self, "q", q)
 
+    @property
+    def parameter(self) -> float:
+        """The exponent."""
+        return self.q
+
     def value(self, scaled: FloatArray) -> float:
         """Return the q-norm of ``w * E``."""
         return _norm(scaled, self.q)
@@ -182,6 +202,11 @@ class TopMean(_Weighted):
         """Check the numbers."""
         super().__post_init__()
         object.__setattr__(self, "k", read_count("TopMean.k", self.k))
+
+    @property
+    def parameter(self) -> float:
+        """How many regions."""
+        return float(self.k)
 
     def value(self, scaled: FloatArray) -> float:
         """Return the mean of the k largest ``w * E``."""
@@ -239,7 +264,7 @@ class Budget(Equity):
 
     def limits(self, regions: int) -> FloatArray:
         """Return the limit of every region, (G,)."""
-        return np.broadcast_to(self.limit, regions)
+        return np.ascontiguousarray(np.broadcast_to(self.limit, regions))
 
     def value(self, scaled: FloatArray) -> float:
         """Return 0: keeping the budgets costs nothing beyond what it takes to keep them."""
@@ -266,21 +291,18 @@ def _norm(values: FloatArray, q: float) -> float:
     return largest and largest * float((np.abs(values / largest) ** q).sum()) ** (1 / q)
 
 
-# The one place that knows what the compiled core calls each function.
-_CORE_KIND: dict[type[Equity], str] = {
-    Max: "max",
-    Sum: "sum",
-    Norm: "norm",
-    TopMean: "topmean",
-    Budget: "budget",
-}
-
-
 def core_terms(equity: Equity | None, regions: int) -> tuple[str, float, float, FloatArray | None]:
-    """Return the core's (kind, weight, parameter, limit) of an equity function, or of none."""
+    """Return the core's (kind, weight, parameter, limit) of an equity function, or of none.
+
+    Raises
+    ------
+    InputError
+        If the core does not know the function.
+    """
     if equity is None:
         return "none", 0.0, 0.0, None
-    kind = _CORE_KIND[type(equity)]
-    parameter = float(getattr(equity, "q", getattr(equity, "k", 0.0)))
-    limit = np.ascontiguousarray(equity.limits(regions)) if isinstance(equity, Budget) else None
-    return kind, equity.weight, parameter, limit
+    known = _core.equity_functions()
+    if equity.kind not in known:
+        name = type(equity).__name__
+        raise InputError(f"equity {name} is none of the core's functions: {', '.join(known)}")
+    return equity.kind, equity.weight, equity.parameter, equity.limits(regions)

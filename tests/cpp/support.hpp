@@ -6,6 +6,7 @@
 #include <random>
 #include <vector>
 
+#include "algorithm/equity/with_equity.hpp"
 #include "core/problem.hpp"
 
 namespace equiload::test {
@@ -34,7 +35,7 @@ struct World {
         std::vector<Index> region;   // (I,)
         std::vector<double> history, sensitivity;
         double weight = 1.0;
-        EquityKind kind = EquityKind::max;
+        EquityKind kind = equity_kind_of<MaxEquity>;
     };
 
     std::size_t slots = 1, gateways = 1, sites = 1;

@@ -7,7 +7,6 @@
 #include <functional>
 #include <initializer_list>
 #include <limits>
-#include <memory>
 #include <numeric>
 #include <stdexcept>
 #include <utility>
@@ -24,10 +23,10 @@ namespace {
 
 using Values = std::vector<double>;
 
-std::unique_ptr<EquityFunction> function(EquityKind kind, double weight, double parameter = 0) {
+EquityFunction function(EquityKind kind, double weight, double parameter = 0) {
     Footprint footprint;
     footprint.kind = kind, footprint.weight = weight, footprint.parameter = parameter;
-    return make_equity(footprint);
+    return EquityFunction(footprint);
 }
 
 double sum(const Values& values) { return std::accumulate(values.begin(), values.end(), 0.0); }
@@ -53,11 +52,11 @@ Values by_bisection(const Values& z, const Values& curvature, const Values& cent
 }
 
 TEST_CASE("max: the largest burden, and a dual set whose points bound it from below") {
-    const auto max = function(EquityKind::max, 3.0);
+    const auto max = function(equity_kind_of<MaxEquity>, 3.0);
     const Values z{1.0, 7.0, -2.0};
-    CHECK(max->value(z) == 21.0);
+    CHECK(max.value(z) == 21.0);
     Values pi(3);
-    max->start(pi);
+    max.start(pi);
     CHECK(sum(pi) == doctest::Approx(3.0));
     CHECK(std::inner_product(z.begin(), z.end(), pi.begin(), 0.0) <= 21.0);
 }
@@ -65,7 +64,7 @@ TEST_CASE("max: the largest burden, and a dual set whose points bound it from be
 TEST_CASE("max: maximise against bisection, and against every other point that was tried") {
     Random random(3);
     const double weight = 12.0;
-    const auto max = function(EquityKind::max, weight);
+    const auto max = function(equity_kind_of<MaxEquity>, weight);
     for (std::size_t regions : {1, 2, 3, 10, 200})
         for (int trial = 0; trial < 30; ++trial) {
             const double spread = trial % 3 == 0 ? 1e4 : 1.0;  // one region takes all, or many share
@@ -73,7 +72,7 @@ TEST_CASE("max: maximise against bisection, and against every other point that w
             const Values curvature = uniforms(random, regions, 1e-3, 2.0);
             const Values centre = uniforms(random, regions, 0.0, 24.0 / static_cast<double>(regions));
             Values pi(regions);
-            max->maximise(z, curvature, centre, pi);
+            max.maximise(z, curvature, centre, pi);
             CHECK(sum(pi) == doctest::Approx(weight).epsilon(1e-12));
             CHECK(*std::min_element(pi.begin(), pi.end()) >= 0.0);
             const Values expected = by_bisection(z, curvature, centre, weight);
@@ -90,17 +89,17 @@ TEST_CASE("max: maximise against bisection, and against every other point that w
 }
 
 TEST_CASE("max: equal regions share the price equally") {
-    const auto max = function(EquityKind::max, 6.0);
+    const auto max = function(equity_kind_of<MaxEquity>, 6.0);
     Values pi(3);
-    max->maximise(Values(3, 5.0), Values(3, 1.0), Values(3, 1.0), pi);
+    max.maximise(Values(3, 5.0), Values(3, 1.0), Values(3, 1.0), pi);
     for (double p : pi) CHECK(p == doctest::Approx(2.0));
 }
 
 TEST_CASE("sum: its dual set is one point") {
-    const auto total = function(EquityKind::sum, 2.0);
-    CHECK(total->value(Values{1.0, 2.0, 4.0}) == 14.0);
+    const auto total = function(equity_kind_of<SumEquity>, 2.0);
+    CHECK(total.value(Values{1.0, 2.0, 4.0}) == 14.0);
     Values pi(3, 9.0);
-    total->maximise(Values{1.0, 2.0, 4.0}, Values(3, 1.0), Values(3, 1.0), pi);
+    total.maximise(Values{1.0, 2.0, 4.0}, Values(3, 1.0), Values(3, 1.0), pi);
     CHECK(pi == Values(3, 2.0));
 }
 
@@ -130,13 +129,13 @@ struct Subject {
         return all;
     }
 
-    std::unique_ptr<EquityFunction> make() const { return make_equity(footprint()); }
+    EquityFunction make() const { return EquityFunction(footprint()); }
 
     double chosen() const { return std::min(parameter, static_cast<double>(regions)); }  // of the k largest
 
     double value(Values z) const {
-        if (kind == EquityKind::norm) return weight * norm(z, parameter);
-        if (kind == EquityKind::budget) {
+        if (kind == equity_kind_of<NormEquity>) return weight * norm(z, parameter);
+        if (kind == equity_kind_of<BudgetEquity>) {
             for (std::size_t g = 0; g < regions; ++g)
                 if (z[g] > limit[g]) return infinity;
             return 0;
@@ -149,11 +148,11 @@ struct Subject {
     // Any point of the dual set: a mean of a few corners, or a direction of any length that fits.
     Values any(Random& random) const {
         Values pi = uniforms(random, regions, 0.0, weight);
-        if (kind == EquityKind::norm) {
+        if (kind == equity_kind_of<NormEquity>) {
             const double share = uniform(random, 0.0, 1.0) * weight / norm(pi, parameter / (parameter - 1));
             for (double& p : pi) p *= share;
         }
-        if (kind != EquityKind::topmean) return pi;
+        if (kind != equity_kind_of<TopMeanEquity>) return pi;
         std::fill(pi.begin(), pi.end(), 0.0);
         std::vector<std::size_t> order(regions);
         std::iota(order.begin(), order.end(), std::size_t{0});
@@ -168,21 +167,21 @@ struct Subject {
     bool has(const Values& pi) const {
         const double most = weight * (1 + 1e-12);
         if (*std::min_element(pi.begin(), pi.end()) < 0) return false;
-        if (kind == EquityKind::norm) return norm(pi, parameter / (parameter - 1)) <= most;
-        if (kind == EquityKind::budget) return true;
+        if (kind == equity_kind_of<NormEquity>) return norm(pi, parameter / (parameter - 1)) <= most;
+        if (kind == equity_kind_of<BudgetEquity>) return true;
         return sum(pi) <= most && *std::max_element(pi.begin(), pi.end()) <= most / chosen();
     }
 };
 
 Subject budget(const Values& limit) {
-    return {.kind = EquityKind::budget, .parameter = 0.0, .regions = limit.size(), .limit = limit};
+    return {.kind = equity_kind_of<BudgetEquity>, .parameter = 0.0, .regions = limit.size(), .limit = limit};
 }
 
 std::vector<Subject> subjects(Random& random, std::initializer_list<std::size_t> sizes = {1, 2, 5, 40}) {
     std::vector<Subject> all;
     for (std::size_t regions : sizes) {
-        for (double k : {1.0, 2.0, 3.0, 7.0}) all.push_back({EquityKind::topmean, k, regions});
-        for (double q : {1.1, 1.5, 2.0, 3.0, 16.0}) all.push_back({EquityKind::norm, q, regions});
+        for (double k : {1.0, 2.0, 3.0, 7.0}) all.push_back({equity_kind_of<TopMeanEquity>, k, regions});
+        for (double q : {1.1, 1.5, 2.0, 3.0, 16.0}) all.push_back({equity_kind_of<NormEquity>, q, regions});
         Values limit = uniforms(random, regions, 0.5, 2.0);
         limit.back() = infinity;
         all.push_back(budget(limit));
@@ -191,20 +190,21 @@ std::vector<Subject> subjects(Random& random, std::initializer_list<std::size_t>
 }
 
 TEST_CASE("topmean, norm, budget: values by definition") {
-    CHECK(function(EquityKind::topmean, 2.0, 3.0)->value(Values{1, 9, 4, 2}) == doctest::Approx(10.0));
-    CHECK(function(EquityKind::topmean, 2.0, 9.0)->value(Values{1, 2, 3}) == doctest::Approx(4.0));
-    CHECK(function(EquityKind::norm, 2.0, 2.0)->value(Values{3, 0, 4}) == doctest::Approx(10.0));
-    CHECK(function(EquityKind::norm, 2.0, 300.0)->value(Values{1e300, 1e300}) < 2.01e300);
-    CHECK(function(EquityKind::norm, 2.0, 2.0)->value(Values{0, 0}) == 0.0);
+    CHECK(function(equity_kind_of<TopMeanEquity>, 2.0, 3.0).value(Values{1, 9, 4, 2}) ==
+          doctest::Approx(10.0));
+    CHECK(function(equity_kind_of<TopMeanEquity>, 2.0, 9.0).value(Values{1, 2, 3}) == doctest::Approx(4.0));
+    CHECK(function(equity_kind_of<NormEquity>, 2.0, 2.0).value(Values{3, 0, 4}) == doctest::Approx(10.0));
+    CHECK(function(equity_kind_of<NormEquity>, 2.0, 300.0).value(Values{1e300, 1e300}) < 2.01e300);
+    CHECK(function(equity_kind_of<NormEquity>, 2.0, 2.0).value(Values{0, 0}) == 0.0);
     const Subject limited = budget({1.0, infinity});
-    CHECK(limited.make()->value(Values{1.0, 1e30}) == 0.0);
-    CHECK(limited.make()->value(Values{1.1, 0.0}) == infinity);
-    CHECK(limited.make()->conjugate(Values{3.0, 0.0}) == 3.0);
+    CHECK(limited.make().value(Values{1.0, 1e30}) == 0.0);
+    CHECK(limited.make().value(Values{1.1, 0.0}) == infinity);
+    CHECK(limited.make().conjugate(Values{3.0, 0.0}) == 3.0);
     Random random(11);
     for (const Subject& subject : subjects(random))
         for (int trial = 0; trial < 20; ++trial) {
             const Values z = uniforms(random, subject.regions, 0.0, 2.0);
-            const double expected = subject.value(z), found = subject.make()->value(z);
+            const double expected = subject.value(z), found = subject.make().value(z);
             if (expected == infinity)
                 CHECK(found == infinity);
             else
@@ -220,20 +220,20 @@ TEST_CASE("topmean, norm, budget: <pi, z> <= value + conjugate, and equal at the
         CAPTURE(subject.regions);
         const auto equity = subject.make();
         Values pi(subject.regions);
-        equity->start(pi);
+        equity.start(pi);
         CHECK(subject.has(pi));
         for (int trial = 0; trial < 20; ++trial) {
             Values z = uniforms(random, subject.regions, 0.0, 2.0);
-            if (subject.kind == EquityKind::budget)  // a burden within its budget
+            if (subject.kind == equity_kind_of<BudgetEquity>)  // a burden within its budget
                 for (std::size_t g = 0; g < z.size(); ++g) z[g] *= std::min(0.5, subject.limit[g] / 2);
-            const double value = equity->value(z);
+            const double value = equity.value(z);
             pi = subject.any(random);
             REQUIRE(subject.has(pi));
-            CHECK(dot(pi, z) <= value + equity->conjugate(pi) + 1e-9);
+            CHECK(dot(pi, z) <= value + equity.conjugate(pi) + 1e-9);
             // With hardly any curvature the maximiser is a subgradient.
-            equity->maximise(z, Values(z.size(), 1e-9), Values(z.size(), 0.0), pi);
+            equity.maximise(z, Values(z.size(), 1e-9), Values(z.size(), 0.0), pi);
             CHECK(subject.has(pi));
-            CHECK(dot(pi, z) - equity->conjugate(pi) == doctest::Approx(value).epsilon(1e-6));
+            CHECK(dot(pi, z) - equity.conjugate(pi) == doctest::Approx(value).epsilon(1e-6));
         }
     }
 }
@@ -251,10 +251,10 @@ TEST_CASE("topmean, norm, budget: no way leads up from the maximiser within the 
             const Values curvature = uniforms(random, subject.regions, 1e-2, 2.0);
             const Values centre = uniforms(random, subject.regions, 0.0, subject.weight);
             Values pi(subject.regions);
-            equity->maximise(z, curvature, centre, pi);
+            equity.maximise(z, curvature, centre, pi);
             REQUIRE(subject.has(pi));
             const auto aim = [&](const Values& at) {
-                return model(z, curvature, centre, at) - equity->conjugate(at);
+                return model(z, curvature, centre, at) - equity.conjugate(at);
             };
             const double best = aim(pi);
             for (int other = 0; other < 20; ++other) {
@@ -279,7 +279,7 @@ TEST_CASE("topmean, norm, budget: the projection is the nearest point of the dua
         for (int trial = 0; trial < 10; ++trial) {
             const Values from = uniforms(random, subject.regions, -subject.weight, 2 * subject.weight);
             Values nearest(from);
-            equity->project(nearest);
+            equity.project(nearest);
             REQUIRE(subject.has(nearest));
             for (int other = 0; other < 20; ++other) {  // <from - nearest, point - nearest> <= 0
                 const Values point = subject.any(random);
@@ -289,7 +289,7 @@ TEST_CASE("topmean, norm, budget: the projection is the nearest point of the dua
                 CHECK(angle <= 1e-8);
             }
             Values again(nearest);
-            equity->project(again);
+            equity.project(again);
             for (std::size_t g = 0; g < from.size(); ++g)
                 CHECK(again[g] == doctest::Approx(nearest[g]).epsilon(1e-9).scale(subject.weight));
         }
@@ -300,7 +300,7 @@ TEST_CASE("a budget keeps a reserve of its room when it is aimed at") {
     Subject limited = budget({4.0, infinity, 2.0});
     limited.history = {0.0, 0.0, 1.0}, limited.sensitivity = {1.0, 1.0, 2.0};
     const Footprint footprint = limited.footprint();
-    EquityRule rule = equity_rule(footprint);
+    EquityRule rule = EquityFunction(footprint).rule();
     const Values z{4.0, 9.0, 4.0}, one(3, 1.0), zero(3, 0.0);
     Values pi(3);
     maximise(Solo{}, rule, {z.data(), one.data(), zero.data()}, pi.data());
@@ -346,13 +346,14 @@ TEST_CASE("every kind: several members find the maximiser of one alone") {
     Random random(15);
     std::vector<Subject> all = subjects(random, {1, 4, 70});
     for (std::size_t regions : {1, 4, 70})
-        for (EquityKind kind : {EquityKind::max, EquityKind::sum}) all.push_back({kind, 0.0, regions});
+        for (EquityKind kind : {equity_kind_of<MaxEquity>, equity_kind_of<SumEquity>})
+            all.push_back({kind, 0.0, regions});
     for (const Subject& subject : all) {
         CAPTURE(subject.kind);
         CAPTURE(subject.parameter);
         CAPTURE(subject.regions);
         const Footprint footprint = subject.footprint();
-        EquityRule rule = equity_rule(footprint);
+        EquityRule rule = EquityFunction(footprint).rule();
         rule.reserve = 1e-3;
         for (int trial = 0; trial < 6; ++trial) {
             const Values z = uniforms(random, subject.regions, 0.0, trial % 3 == 0 ? 1e3 : 1.0);
@@ -378,8 +379,9 @@ struct Horizon {
 
     Horizon(Random& random, std::size_t footprints, std::size_t regions, std::size_t first_kind)
         : world(blank(1, 1, 60)) {
-        constexpr EquityKind kinds[] = {EquityKind::max, EquityKind::budget, EquityKind::norm,
-                                        EquityKind::topmean, EquityKind::sum};
+        constexpr EquityKind kinds[] = {equity_kind_of<MaxEquity>, equity_kind_of<BudgetEquity>,
+                                        equity_kind_of<NormEquity>, equity_kind_of<TopMeanEquity>,
+                                        equity_kind_of<SumEquity>};
         world.arc(0, 0);
         for (std::size_t r = 0; r < footprints; ++r) {
             World::Burden& burden = world.burden(r == 0 ? 300.0 : 20.0);
@@ -391,8 +393,11 @@ struct Horizon {
             if (regions > 1) limits.back()[0] = infinity;
         }
         problem = world.view();
-        for (std::size_t r = 0; r < footprints; ++r)
-            problem.footprints[r].parameter = 3.0, problem.footprints[r].limit = limits[r];
+        for (std::size_t r = 0; r < footprints; ++r) {
+            Footprint& footprint = problem.footprints[r];
+            footprint.parameter = 3.0;
+            if (footprint.kind == equity_kind_of<BudgetEquity>) footprint.limit = limits[r];
+        }
         move(random);
     }
     Horizon(const Horizon&) = delete;
@@ -553,7 +558,7 @@ TEST_CASE("prices of regions go in and come out, footprints without equity have 
 TEST_CASE("the reserve costs what it may, and stays while the aim moves little") {
     World world = blank(1, 1, 2);
     world.arc(0, 0);
-    world.burden(1.0).kind = EquityKind::budget;
+    world.burden(1.0).kind = equity_kind_of<BudgetEquity>;
     world.burdens[0].history = {1.0, 0.0}, world.burdens[0].sensitivity = {1.0, 2.0};
     const Values limit{5.0, infinity};
     Problem problem = world.view();

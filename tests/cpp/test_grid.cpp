@@ -237,7 +237,7 @@ TEST_CASE("grid: a batch has the bits of its scenarios solved alone, in any comp
     const std::vector<World> worlds = family(5);
     std::vector<Problem> problems;
     for (const World& world : worlds) problems.push_back(world.view());
-    problems[3].footprints[0].kind = EquityKind::sum;
+    problems[3].footprints[0].kind = equity_kind_of<SumEquity>;
     problems[4].footprints.pop_back();  // another kind: in launches of its own
     std::vector<Scenario> scenarios;
     for (const Problem& problem : problems) scenarios.push_back({&problem, {}});
@@ -281,7 +281,7 @@ TEST_CASE("grid: budgets, met by blends, and budgets that cannot be met") {
     for (double& l : limit) l *= 1.05;
     const auto heaviest = std::max_element(limit.begin(), limit.end());
     *heaviest *= 0.95;
-    problem.footprints[0].kind = EquityKind::budget, problem.footprints[0].weight = 1.0;
+    problem.footprints[0].kind = equity_kind_of<BudgetEquity>, problem.footprints[0].weight = 1.0;
     problem.footprints[0].limit = limit;
     const Solution limited = solve_all<Host>({{&problem, {}}}, 1e-5, 1u << 30, {}, 30000).front();
     certified(problem, limited, 1e-5);

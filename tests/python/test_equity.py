@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 import equiload as el
+from equiload import _core
 
 TERMS = [
     el.Max(2.0),
@@ -164,3 +165,26 @@ def test_an_outage_is_a_capacity_of_zero(arguments):
     shed = el.solve(problem.replace(capacity=capacity, shed_cost=500.0))
     assert shed.status == "optimal"
     assert shed.shed[1].sum() == pytest.approx(1.0, rel=1e-6)
+
+
+def test_the_core_has_every_function_by_its_name():
+    assert {term.kind for term in TERMS} == set(_core.equity_functions())
+
+
+def test_the_core_tells_the_shapes_of_dual_sets():
+    shapes = [_core.equity_dual_set(term.kind, term.parameter, 5) for term in TERMS]
+    ball, inf = ("ball", np.inf), np.inf
+    assert shapes[:2] == [("simplex", inf), ("point", 1.0)]
+    assert shapes[2:5] == [ball] * 3
+    assert shapes[5:] == [("simplex", 1.0), ("simplex", 1 / 3), ("point", 1 / 5), ("orthant", inf)]
+
+
+def test_a_function_that_the_core_does_not_have_is_named():
+    class Median(el.Max):
+        pass
+
+    problem = el.Problem(
+        np.ones((1, 1)), 2.0, np.ones((1, 2)), {"carbon": np.ones((1, 2))}, {"carbon": Median(1.0)}
+    )
+    with pytest.raises(el.InputError, match="Median is none of the core's functions: max, sum"):
+        el.solve(problem)

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .. import _core
 from .._arrays import FloatArray
-from ..equity import Equity, Sum
+from ..equity import Equity
 from ..errors import InputError
 
 __all__ = ["DualSet", "auxiliary", "dual_set"]
@@ -69,13 +70,14 @@ class CappedSimplex(DualSet):
 
 @dataclass(frozen=True)
 class Point(DualSet):
-    """A single point: all ones, the prices of a plain total."""
+    """A single point: equal prices, those of a plain total (1) or of a mean of all (1/G)."""
 
     regions: int
+    share: float
 
     def centre(self) -> FloatArray:
         """Return the point."""
-        return np.ones(self.regions)
+        return np.full(self.regions, self.share)
 
     def size(self, reference: str) -> float:
         """Return 0."""
@@ -118,22 +120,23 @@ class NormBall(DualSet):
 def dual_set(name: str, term: Equity, regions: int) -> DualSet:
     """Return the dual set of a footprint's equity function over so many regions.
 
-    Functions are told apart by what they hold: the exponent `q` of a norm, the number `k` of a mean
-    of the largest; a budget has a `limit` instead of a price.
-
     Raises
     ------
     InputError
-        If the function is a hard limit.
+        If the function is a hard limit, or one whose dual set has no geometry here.
     """
-    if hasattr(term, "limit"):
-        rule = "a hard limit has no price to learn; use RecedingHorizon"
-        raise InputError(f"equity[{name!r}] is a {type(term).__name__}; {rule}")
-    if isinstance(term, Sum):
-        return Point(regions)
-    if hasattr(term, "q"):
-        return NormBall(regions, float(term.q))
-    return CappedSimplex(regions, 1.0 / min(int(getattr(term, "k", 1)), regions))
+    shape, most = _core.equity_dual_set(term.kind, term.parameter, regions)
+    if shape == "point":
+        return Point(regions, most)
+    if shape == "simplex":
+        return CappedSimplex(regions, min(most, 1.0))
+    if shape == "ball":
+        return NormBall(regions, term.parameter)
+    rule = (
+        "a hard limit has no price" if shape == "orthant" else "there is no geometry of its prices"
+    )
+    rule += " to learn; use RecedingHorizon"
+    raise InputError(f"equity[{name!r}] is a {type(term).__name__}; {rule}")
 
 
 def auxiliary(term: Equity, theta: FloatArray, cap: FloatArray) -> FloatArray:
