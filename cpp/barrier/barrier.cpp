@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <limits>
 #include <numeric>
+#include <utility>
 
 namespace equiload {
 
@@ -19,13 +21,19 @@ double capacity_slack(double tol) { return std::clamp(0.03 * tol, 4e-10, 1e-7); 
 // The room that budgets keep, in tolerances: more than the repair needs to move what the slack let in.
 constexpr double budget_reserve = 0.2;
 
+// Above this, what a factorisation takes is looked up before the method is chosen.
+constexpr double small_slot = 512, most_factor_bytes = 4e9;
+constexpr double most_operations = 500;  // of a slot's factorisation, an arc
+
 constexpr int patience = 10;             // iterations in which the complementarity must halve
 constexpr std::size_t most_dense = 192;  // unknowns that the preconditioner couples
 constexpr std::size_t all_dense = 32;    // up to here it couples all of them: exact, no iterations
 constexpr double price_tolerance =
     1e-9;  // of the equity price system, relative; see row errors in direction()
+constexpr double predictor_tolerance = 1e-2;
 constexpr std::size_t matrix_pieces = 8;  // fixed, for the same bits on any team
 constexpr double boundary = 0.95;         // share of the longest step
+constexpr double most_centring = 0.1;     // the corrector aims at most at this share of the complementarity
 constexpr double centred = 0.1;           // of mu: what a pair of an equity row is kept at
 constexpr double least_step = 1e-3;       // shorter ones are rounding
 
@@ -59,6 +67,9 @@ void scalar_solve(const std::vector<double>& l, std::size_t n, std::vector<doubl
     }
 }
 
+// What a pass leaves of a direction in each lane: see Course.
+constexpr std::size_t course_width = 5;
+
 double step_to_zero(double value, double change) { return change < 0 ? -value / change : 1e30; }
 
 }  // namespace
@@ -67,15 +78,17 @@ bool barrier_applies(const Problem& problem) {
     if (problem.max_delay() > 0) return false;
     for (const Footprint& f : problem.footprints) {
         if (f.kind == EquityKind::none) continue;
-        const DualSet::Shape shape = EquityFunction(f).dual_set().shape;
-        if (shape == DualSet::Shape::ball || shape == DualSet::Shape::other) return false;
+        if (EquityFunction(f).dual_set().shape == DualSet::Shape::other) return false;
         if (!f.limited()) continue;
         for (std::size_t g = 0; g < f.regions(); ++g)  // a budget that is spent leaves no interior
             if (!(f.limit[g] > f.history[g] * (1 + 1e-6))) return false;
     }
     const double gateways = static_cast<double>(problem.gateways), slots = static_cast<double>(problem.slots);
-    const double factor_bytes = slots * gateways * gateways / 2 * 8;
-    return gateways <= 512 && factor_bytes < 1e9;
+    if (gateways <= small_slot && slots * gateways * gateways * 4 < 1e9) return true;
+    const EliminationOrder order(problem);
+    return slots * static_cast<double>(order.view().factor_size()) * 8 < most_factor_bytes &&
+           order.operations() <= std::max(small_slot * small_slot * small_slot / 6,
+                                          most_operations * static_cast<double>(problem.arcs));
 }
 
 Barrier::Barrier(const Run& run, HostCandidates& candidates, const BarrierKernels& kernels, Team& team,
@@ -87,21 +100,22 @@ Barrier::Barrier(const Run& run, HostCandidates& candidates, const BarrierKernel
       kernels_(kernels),
       blocks_(run.reduced, equity_, kernels.lanes, team, capacity_slack(tol)),
       model_(blocks_.model),
-      by_site_(run.reduced.arc_site, run.reduced.sites),
-      sums_(blocks_, equity_.footprints()) {
+      order_(run.reduced),
+      sums_(blocks_, equity_.footprints()),
+      first_sums_(blocks_, 3 * equity_.footprints()) {
     const Problem& problem = run.reduced;
-    for (double** array : {&in_.x, &in_.z, &in_.inv_d, &in_.dx, &in_.target_x})
-        *array = blocks_.make(problem.arcs);
-    for (double** array :
-         {&in_.s, &in_.u, &in_.ds, &in_.du, &in_.target_s, &in_.load, &in_.kappa, &in_.eta, &in_.price})
+    for (double** array : {&in_.x, &in_.z, &in_.inv_d, &in_.target}) *array = blocks_.make(problem.arcs);
+    for (double** array : {&in_.s, &in_.u, &in_.ds, &in_.du, &in_.load, &in_.price, &in_.kappa, &in_.eta,
+                           &in_.gamma, &in_.flow, &in_.shifted, &in_.push, &in_.dy})
         *array = blocks_.make(problem.sites);
-    for (double** array : {&in_.theta, &in_.dtheta}) *array = blocks_.make(problem.gateways);
-    in_.factor = blocks_.make((problem.gateways + 1) * (problem.gateways + 2) / 2);
-    in_.in_start = by_site_.start.data();
-    in_.in_arc = by_site_.order.data();
-    in_.gateway = problem.arc_gateway.data();
-    const std::size_t width = 2 * problem.sites + problem.gateways;
+    for (double** array : {&in_.theta, &in_.dtheta, &in_.response}) *array = blocks_.make(problem.gateways);
+    in_.order = order_.view();
+    in_.factor = blocks_.make(static_cast<std::size_t>(in_.order.factor_size()));
+    std::size_t width = problem.sites;
+    for (std::size_t i = 0; i < problem.sites; ++i)
+        width = std::max(width, static_cast<std::size_t>(in_.order.in_start[i + 1] - in_.order.in_start[i]));
     for (int member = 0; member < team.size(); ++member) scratch_.emplace_back(width * blocks_.lanes);
+    course_ = Lanes(blocks_.lane_count(course_width));
 
     std::size_t unknowns = 0;
     for (std::size_t r = 0; r < equity_.footprints(); ++r) {
@@ -109,14 +123,15 @@ Barrier::Barrier(const Run& run, HostCandidates& candidates, const BarrierKernel
         const std::size_t regions = footprint.regions();
         const DualSet set = EquityFunction(footprint).dual_set();
         if (set.shape == DualSet::Shape::point) continue;  // one price for good
-        terms_.push_back({r, &footprint, unknowns});
+        terms_.push_back({r, &footprint, unknowns, set.shape});
         unknowns += regions;
         most_.resize(unknowns, set.most);
         pairs_ += static_cast<double>(set.most < infinity ? 2 * regions : regions);
     }
-    for (std::vector<double>* values :
-         {&pi_, &e_, &a_, &dpi_, &de_, &da_, &target_, &target_a_, &burden_, &limit_, &room_, &jacobi_})
+    for (std::vector<double>* values : {&pi_, &e_, &a_, &dpi_, &de_, &da_, &target_, &target_a_, &burden_,
+                                        &limit_, &room_, &jacobi_, &base_, &bend_})
         values->assign(unknowns, 0.0);
+    lift_.assign(unknowns, 1.0);
     set_limits();
 
     for (std::size_t t = 0; t < problem.slots; ++t) {
@@ -125,14 +140,6 @@ Barrier::Barrier(const Run& run, HostCandidates& candidates, const BarrierKernel
         for (std::size_t i = 0; i < problem.sites; ++i)
             if (problem.capacity.row(t)[i] > 0) ++pairs_;
     }
-}
-
-template <class Add>
-double Barrier::sum_blocks(Add add) const {
-    std::vector<double> sums(blocks_.lane_count(1), 0.0);
-    blocks_.each_block(
-        [&](int block, int) { add(block, sums.data() + static_cast<std::size_t>(block) * blocks_.lanes); });
-    return std::accumulate(sums.begin(), sums.end(), 0.0);
 }
 
 // Prices at the sites, [footprint][site], of pi by unknown; summed equity has one price for good.
@@ -148,13 +155,14 @@ std::vector<double> Barrier::site_prices(const std::vector<double>& pi, bool wit
 }
 
 // Sums over sites as sums over regions, weighted by sensitivity.
-std::vector<double> Barrier::weighted(const std::vector<double>& site_totals) const {
+std::vector<double> Barrier::weighted(std::span<const double> site_totals, int power) const {
     const std::size_t sites = blocks_.problem.sites;
     std::vector<double> sums(pi_.size(), 0.0);
     for (const Term& term : terms_)
-        for (std::size_t i = 0; i < sites; ++i)
-            sums[term.unknown(i)] += term.data->sensitivity[static_cast<std::size_t>(term.data->region[i])] *
-                                     site_totals[term.r * sites + i];
+        for (std::size_t i = 0; i < sites; ++i) {
+            const double w = term.data->sensitivity[static_cast<std::size_t>(term.data->region[i])];
+            sums[term.unknown(i)] += (power == 1 ? w : w * w) * site_totals[term.r * sites + i];
+        }
     return sums;
 }
 
@@ -187,20 +195,23 @@ double Barrier::first_money() const {
 void Barrier::start(List) {
     const double money = first_money();
     for (const Term& term : terms_) {
+        const double regions = static_cast<double>(term.data->regions());
         const double first = term.budget() ? money / mean_footprint(term)
-                                           : term.data->weight / static_cast<double>(term.data->regions());
+                             : term.norm() ? term.data->weight * std::pow(regions, -1 / term.dual_power())
+                                           : term.data->weight / regions;
         for (std::size_t n = term.first; n < term.end(); ++n) pi_[n] = first;
     }
     const std::vector<double> lambda = site_prices(pi_, true);
     blocks_.each_block([&](int block, int) { kernels_.start(model_, in_, block, lambda.data(), money); });
-    measure();
+    prepare({0.0, 0.0});
     for (Term& term : terms_) {
         const auto from = burden_.begin() + static_cast<std::ptrdiff_t>(term.first);
         const double largest =
             *std::max_element(from, from + static_cast<std::ptrdiff_t>(term.data->regions()));
         if (!term.budget()) term.level = 1.1 * largest + 1e-9;
+        if (term.norm()) lift_norm(term, largest);
         for (std::size_t n = term.first; n < term.end(); ++n) {
-            e_[n] = std::max(term.level + ceiling_[n] - burden_[n], 0.1 * ceiling_[n]);
+            e_[n] = std::max(term.level * lift_[n] + ceiling_[n] - burden_[n], 0.1 * ceiling_[n]);
             if (most_[n] < infinity) a_[n] = e_[n] * pi_[n] / (most_[n] - pi_[n]);
         }
     }
@@ -254,50 +265,38 @@ double Barrier::equity_pairs(Step step) const {
     double sum = 0;
     for (std::size_t n = 0; n < pi_.size(); ++n) {
         const double pi = pi_[n] + step.dual * dpi_[n];
-        sum += (e_[n] + step.primal * de_[n]) * pi;
-        if (most_[n] < infinity) sum += (a_[n] + step.primal * da_[n]) * (most_[n] - pi);
+        sum += std::max(e_[n] + step.primal * de_[n], 0.0) * pi;
+        if (most_[n] < infinity) sum += std::max(a_[n] + step.primal * da_[n], 0.0) * (most_[n] - pi);
     }
     return sum;
 }
 
-// Loads, prices, burdens and complementarity at the present point.
-void Barrier::measure() {
+// Takes a step, and all that the next one begins with, while a block is in cache: burdens, complementarity,
+// the factor of Z, and the predictor at unchanged equity prices.
+void Barrier::prepare(Step step) {
     const std::vector<double> lambda = site_prices(pi_, true);
-    std::vector<double> sums(blocks_.lane_count(1), 0.0);
-    burden_ = weighted(sums_.over_blocks([&](int block, double* totals, int) {
-        kernels_.measure(model_, in_, block, lambda.data(),
-                         sums.data() + static_cast<std::size_t>(block) * blocks_.lanes, totals);
-    }));
+    std::vector<double> lanes(blocks_.lane_count(1), 0.0);
+    const std::size_t entries = equity_.footprints() * blocks_.problem.sites;
+    const std::vector<double>& totals = first_sums_.over_blocks([&](int block, double* sums, int member) {
+        kernels_.move(model_, in_, block, lambda.data(), step.primal, step.dual,
+                      lanes.data() + static_cast<std::size_t>(block) * blocks_.lanes, sums);
+        kernels_.factor(model_, in_, block, scratch(member));
+        kernels_.aim[0](model_, in_, block, 0.0, scratch(member));
+        kernels_.solve_tail(in_, block, in_.dtheta);
+        kernels_.settle(model_, in_, block, sums + 2 * entries * blocks_.lanes, scratch(member));
+    });
+    burden_ = weighted({totals.data(), entries}, 1);
+    jacobi_ = weighted({totals.data() + entries, entries}, 2);
+    base_ = weighted({totals.data() + 2 * entries, entries}, 1);
     for (const Term& term : terms_)
         for (std::size_t g = 0; g < term.data->regions(); ++g)
             burden_[term.first + g] += term.data->sensitivity[g] * term.data->history[g];
-    complementarity_ = std::accumulate(sums.begin(), sums.end(), 0.0) + equity_pairs({0.0, 0.0});
-}
-
-void Barrier::factor() {
-    blocks_.each_block([&](int block, int) { kernels_.factor(model_, in_, block); });
-    if (terms_.empty()) return;
-    build_preconditioner();
-    level_columns_.clear();
-    for (const Term& term : terms_) {
-        if (term.budget()) continue;
-        std::vector<double> ones(pi_.size(), 0.0);
-        std::fill_n(ones.begin() + static_cast<std::ptrdiff_t>(term.first), term.data->regions(), 1.0);
-        level_columns_.push_back(solve_prices(ones));
-    }
+    block_pairs_ = std::accumulate(lanes.begin(), lanes.end(), 0.0);
+    complementarity_ = block_pairs_ + equity_pairs({0.0, 0.0});
 }
 
 // Dense among the regions whose prices matter, the diagonal for the rest.
 void Barrier::build_preconditioner() {
-    const std::size_t sites = blocks_.problem.sites;
-    const std::vector<double>& own = sums_.over_blocks(
-        [&](int block, double* totals, int) { kernels_.diagonal(model_, in_, block, totals); });
-    std::fill(jacobi_.begin(), jacobi_.end(), 0.0);
-    for (const Term& term : terms_)
-        for (std::size_t i = 0; i < sites; ++i) {
-            const double w = term.data->sensitivity[static_cast<std::size_t>(term.data->region[i])];
-            jacobi_[term.unknown(i)] += w * w * own[term.r * sites + i];
-        }
     dense_.resize(pi_.size());
     std::iota(dense_.begin(), dense_.end(), std::size_t{0});
     std::vector<double> weight(pi_.size());
@@ -311,6 +310,49 @@ void Barrier::build_preconditioner() {
     while (kept > all_dense && weight[dense_[kept - 1]] < 1e-3) --kept;
     dense_.resize(kept);
     add_dense_matrix();
+    level_columns_.clear();
+    for (const Term& term : terms_) {
+        if (term.budget()) continue;
+        std::vector<double> column(pi_.size(), 0.0);
+        std::copy_n(lift_.begin() + static_cast<std::ptrdiff_t>(term.first), term.data->regions(),
+                    column.begin() + static_cast<std::ptrdiff_t>(term.first));
+        level_columns_.push_back(precondition(column));
+    }
+    const std::size_t count = level_columns_.size();
+    level_factor_.assign(count * count, 0.0);
+    for (std::size_t k = 0, row = 0; k < terms_.size(); ++k) {
+        if (terms_[k].budget()) continue;
+        for (std::size_t l = 0; l < count; ++l)
+            level_factor_[row * count + l] = term_sum(terms_[k], level_columns_[l]);
+        ++row;
+    }
+    scalar_cholesky(level_factor_, count);
+}
+
+// What the rows of the selected sites' tiles reach: the places of their gateways and all that these lead to.
+Barrier::Reach Barrier::find_reach(const std::vector<int>& sites) const {
+    Reach found;
+    found.start.push_back(0), found.common_start.push_back(0);
+    std::vector<int> seen(blocks_.problem.gateways, -1);
+    for (std::size_t c = 0; c < sites.size(); c += tile) {
+        const int mark = static_cast<int>(c);
+        for (std::size_t k = c; k < std::min(c + tile, sites.size()); ++k)
+            for (int e = in_.order.in_start[sites[k]]; e < in_.order.in_start[sites[k] + 1]; ++e)
+                for (int at = in_.order.in_place[e];
+                     at < in_.order.size && std::exchange(seen[static_cast<std::size_t>(at)], mark) != mark;
+                     at = order_.parent()[static_cast<std::size_t>(at)])
+                    found.place.push_back(at);
+        std::sort(found.place.begin() + found.start.back(), found.place.end());
+        const auto own = found.start.back();
+        found.start.push_back(static_cast<int>(found.place.size()));
+        for (std::size_t d = 0; d + 1 < found.start.size(); ++d) {
+            std::set_intersection(found.place.begin() + own, found.place.end(),
+                                  found.place.begin() + found.start[d],
+                                  found.place.begin() + found.start[d + 1], std::back_inserter(found.common));
+            found.common_start.push_back(static_cast<int>(found.common.size()));
+        }
+    }
+    return found;
 }
 
 void Barrier::add_dense_matrix() {
@@ -321,9 +363,16 @@ void Barrier::add_dense_matrix() {
         if (std::any_of(terms_.begin(), terms_.end(),
                         [&](const Term& t) { return place[t.unknown(i)] >= 0; }))
             selected.push_back(static_cast<int>(i));
-    // Sites fed by late gateways first: their rows begin late, and products run over what both rows have.
-    const auto first = [&](int site) { return first_gateway(model_, in_, &site, 1); };
-    std::stable_sort(selected.begin(), selected.end(), [&](int a, int b) { return first(a) > first(b); });
+    // Sites of a tile share what they reach: those that begin at the same part of the elimination tree.
+    const auto first = [&](int site) {
+        const int e = in_.order.in_start[site];
+        return e < in_.order.in_start[site + 1] ? in_.order.in_place[e] : in_.order.size;
+    };
+    std::stable_sort(selected.begin(), selected.end(), [&](int a, int b) { return first(a) < first(b); });
+    const Reach reach = find_reach(selected);
+    const MatrixPlan plan{
+        static_cast<int>(selected.size()), selected.data(),    reach.start.data(), reach.place.data(),
+        reach.common_start.data(),         reach.common.data()};
     const std::size_t count = selected.size(), rows = count * footprints;
     std::vector<std::vector<double>> parts(matrix_pieces);
     std::vector<Lanes> rows_of(static_cast<std::size_t>(blocks_.team.size()));
@@ -334,8 +383,7 @@ void Barrier::add_dense_matrix() {
         parts[piece].assign(rows * rows, 0.0);
         for (std::size_t b = blocks_.blocks() * piece / matrix_pieces;
              b < blocks_.blocks() * (piece + 1) / matrix_pieces; ++b)
-            kernels_.matrix(model_, in_, static_cast<int>(b), selected.data(), static_cast<int>(count),
-                            parts[piece].data(), work.data());
+            kernels_.matrix(model_, in_, static_cast<int>(b), plan, parts[piece].data(), work.data());
     });
     dense_factor_.assign(n * n, 0.0);
     for (std::size_t c = 0; c < count; ++c)
@@ -372,33 +420,120 @@ std::vector<double> Barrier::precondition(const std::vector<double>& residual) c
 std::vector<double> Barrier::apply(const std::vector<double>& dpi) const {
     const std::vector<double> dlambda = site_prices(dpi, false);
     std::vector<double> value = weighted(sums_.over_blocks([&](int block, double* totals, int member) {
-        kernels_.response(model_, in_, block, dlambda.data(), totals, scratch(member));
-    }));
+        kernels_.ask(model_, in_, block, dlambda.data(), scratch(member));
+        kernels_.solve_tail(in_, block, in_.response);
+        kernels_.leave(model_, in_, block, dlambda.data(), totals, scratch(member));
+    }),
+                                         1);
     for (std::size_t n = 0; n < dpi.size(); ++n) value[n] += give(n) * dpi[n];
     return value;
 }
 
-// Preconditioned conjugate gradients.
-std::vector<double> Barrier::solve_prices(const std::vector<double>& rhs) const {
-    if (dense_.size() == rhs.size()) return precondition(rhs);
-    std::vector<double> x(rhs.size(), 0.0), residual = rhs, z = precondition(residual), p = z;
+// The price system with the preconditioner in the place of the matrix: prices whose sums by term are `sums`,
+// and the levels. What the levels explain is taken out of the residual.
+Barrier::PriceStep Barrier::precondition(std::vector<double>& residual,
+                                         const std::vector<double>& sums) const {
+    PriceStep step{precondition(residual), sums};
+    std::size_t k = 0;
+    for (const Term& term : terms_)
+        if (!term.budget()) step.level[k] = term_sum(term, step.price) - step.level[k], ++k;
+    scalar_solve(level_factor_, k, step.level);
+    k = 0;
+    for (const Term& term : terms_) {
+        if (term.budget()) continue;
+        for (std::size_t n = 0; n < residual.size(); ++n)
+            step.price[n] -= level_columns_[k][n] * step.level[k];
+        for (std::size_t n = term.first; n < term.end(); ++n) residual[n] -= lift_[n] * step.level[k];
+        ++k;
+    }
+    return step;
+}
+
+//   C dpi + dlevel = rhs,  sum dpi = sums  by term,  by conjugate gradients among the dpi that keep the sums.
+Barrier::PriceStep Barrier::solve_prices(std::vector<double> residual, const std::vector<double>& sums,
+                                         double tolerance) const {
+    PriceStep x = precondition(residual, sums);
+    if (dense_.size() == residual.size()) return x;
+    const double goal = tolerance * tolerance * std::abs(dot(residual, x.price));
+    const std::vector<double> applied = apply(x.price), none(sums.size(), 0.0);
+    for (std::size_t n = 0; n < residual.size(); ++n) residual[n] -= applied[n];
+    const auto next = [&] {
+        PriceStep z = precondition(residual, none);
+        for (std::size_t k = 0; k < none.size(); ++k) x.level[k] += z.level[k];
+        return std::move(z.price);
+    };
+    std::vector<double> z = next(), p = z;
     double rz = dot(residual, z);
-    const double goal = price_tolerance * price_tolerance * rz;
-    for (int k = 0; k < 100 && rz > goal && rz > 0; ++k) {
+    for (int k = 0; k < 100 && rz > goal; ++k) {
         const std::vector<double> ap = apply(p);
         const double alpha = rz / dot(p, ap);
         if (!std::isfinite(alpha)) break;
-        for (std::size_t n = 0; n < x.size(); ++n) x[n] += alpha * p[n], residual[n] -= alpha * ap[n];
-        z = precondition(residual);
-        const double next = dot(residual, z), beta = next / rz;
-        rz = next;
-        for (std::size_t n = 0; n < x.size(); ++n) p[n] = z[n] + beta * p[n];
+        for (std::size_t n = 0; n < residual.size(); ++n)
+            x.price[n] += alpha * p[n], residual[n] -= alpha * ap[n];
+        z = next();
+        const double now = dot(residual, z), beta = now / rz;
+        rz = now;
+        for (std::size_t n = 0; n < residual.size(); ++n) p[n] = z[n] + beta * p[n];
     }
     return x;
 }
 
+// The relation of a norm's prices to its totals at the present point, linearised: see Term.
+void Barrier::bend_norms() {
+    for (const Term& term : terms_) {
+        if (!term.norm()) continue;
+        const double mu = term.data->weight, q = term.data->parameter, p = term.dual_power();
+        for (std::size_t n = term.first; n < term.end(); ++n) {
+            const double share = pi_[n] / mu;
+            bend_[n] = q >= 2 ? term.level * (p - 1) / mu * std::pow(share, p - 2)
+                              : term.level / (mu * (q - 1)) * std::pow(lift_[n], 2 - q);
+            target_a_[n] = q >= 2 ? 0.0 : bend_[n] * (pi_[n] - mu * std::pow(lift_[n], q - 1));
+        }
+    }
+}
+
+// The totals v that a norm begins with: a little above the present ones.
+void Barrier::lift_norm(Term& term, double largest) {
+    const double mu = term.data->weight, q = term.data->parameter, p = term.dual_power();
+    double sum = 0;
+    for (std::size_t n = term.first; n < term.end(); ++n) {
+        lift_[n] = q >= 2 ? std::pow(pi_[n] / mu, p - 1) : burden_[n] / std::max(largest, 1e-9) + 0.1;
+        sum += std::pow(lift_[n], q);
+    }
+    const double size = std::pow(sum, 1 / q);
+    term.level *= q >= 2 ? 1 / lift_[term.first] : size;
+    for (std::size_t n = term.first; n < term.end() && q < 2; ++n) lift_[n] /= size;
+}
+
+// The shape v/m of a norm's totals after a step.
+void Barrier::move_norm(Term& term, Step step) {
+    const double mu = term.data->weight, q = term.data->parameter, p = term.dual_power();
+    const double level = term.level + step.primal * term.dlevel;
+    for (std::size_t n = term.first; n < term.end(); ++n)
+        lift_[n] = q >= 2 ? std::pow(pi_[n] / mu, p - 1)
+                          : (term.level * lift_[n] + step.primal * (lift_[n] * term.dlevel + da_[n])) / level;
+}
+
+// What the prices' sum, weighted by `lift`, lacks: of mu, or linearised of the unit sphere.
+double Barrier::missing_sum(const Term& term) const {
+    const double mu = term.data->weight, q = term.data->parameter, p = term.dual_power();
+    if (!term.norm()) return mu - term_sum(term, pi_);
+    double size = 0;  // sum (pi/mu)^p or sum (v/m)^q, 1 at the end
+    for (std::size_t n = term.first; n < term.end(); ++n)
+        size += q >= 2 ? std::pow(pi_[n] / mu, p) : std::pow(lift_[n], q);
+    return q >= 2 ? mu / p * (1 - size) : mu * size + mu * (q - 1) / q * (1 - size) - term_sum(term, pi_);
+}
+
+// Of prices, what the weight limits: their sum, or their dual norm.
+double Barrier::dual_size(const Term& term, std::span<const double> pi) const {
+    const double largest = *std::max_element(pi.begin(), pi.end()), p = term.norm() ? term.dual_power() : 1.0;
+    double sum = 0;
+    for (double value : pi) sum += p == 1 ? value / largest : std::pow(value / largest, p);
+    return largest * std::pow(sum, 1 / p);
+}
+
 void Barrier::set_targets(bool corrector, double mu) {
-    blocks_.each_block([&](int block, int) { kernels_.targets(model_, in_, block, corrector, mu); });
+    bend_norms();
     for (std::size_t n = 0; n < pi_.size(); ++n) {
         target_[n] = -e_[n] + (corrector ? (mu - de_[n] * dpi_[n]) / pi_[n] : 0.0);
         if (most_[n] < infinity)
@@ -408,68 +543,71 @@ void Barrier::set_targets(bool corrector, double mu) {
 
 // dpi and dlevel from  C dpi + dlevel = base - row error + target,  sum dpi = weight - sum pi (no level and
 // no sum for budgets).
-void Barrier::price_directions(const std::vector<double>& base) {
-    std::vector<double> rhs(pi_.size());
-    for (const Term& term : terms_)
+void Barrier::price_directions(double tolerance) {
+    std::vector<double> rhs(pi_.size()), sums;
+    for (const Term& term : terms_) {
         for (std::size_t n = term.first; n < term.end(); ++n)
-            rhs[n] = base[n] - row_error(term, n) + target_[n] - target_a_[n];
-    dpi_ = solve_prices(rhs);
-    std::vector<Term*> level;
+            rhs[n] = base_[n] - row_error(term, n) + target_[n] - target_a_[n];
+        if (!term.budget()) sums.push_back(missing_sum(term));
+    }
+    PriceStep step = solve_prices(std::move(rhs), sums, tolerance);
+    dpi_ = std::move(step.price);
+    std::size_t k = 0;
     for (Term& term : terms_)
-        if (!term.budget()) level.push_back(&term);
-    const std::size_t count = level.size();
-    std::vector<double> matrix(count * count), levels(count);
-    const auto term_sum = [&](const Term& term, const std::vector<double>& values) {
-        return std::accumulate(values.begin() + static_cast<std::ptrdiff_t>(term.first),
-                               values.begin() + static_cast<std::ptrdiff_t>(term.end()), 0.0);
-    };
-    for (std::size_t k = 0; k < count; ++k) {
-        levels[k] = term_sum(*level[k], dpi_) - (level[k]->data->weight - term_sum(*level[k], pi_));
-        for (std::size_t l = 0; l < count; ++l)
-            matrix[k * count + l] = term_sum(*level[k], level_columns_[l]);
-    }
-    for (std::size_t k = 0; k < count; ++k)  // inexact solves leave it slightly unsymmetric
-        for (std::size_t l = 0; l < k; ++l)
-            matrix[k * count + l] = matrix[l * count + k] =
-                (matrix[k * count + l] + matrix[l * count + k]) / 2;
-    scalar_cholesky(matrix, count);
-    scalar_solve(matrix, count, levels);
-    for (std::size_t k = 0; k < count; ++k) {
-        level[k]->dlevel = levels[k];
-        for (std::size_t n = 0; n < dpi_.size(); ++n) dpi_[n] -= level_columns_[k][n] * levels[k];
-    }
+        if (!term.budget()) term.dlevel = step.level[k++];
     for (std::size_t n = 0; n < pi_.size(); ++n)
-        if (most_[n] < infinity) da_[n] = target_a_[n] + a_[n] / (most_[n] - pi_[n]) * dpi_[n];
+        da_[n] = target_a_[n] + (most_[n] < infinity ? a_[n] / (most_[n] - pi_[n]) : bend_[n]) * dpi_[n];
 }
 
-// The Newton direction for the present targets. The price system is solved only roughly: e takes up the
-// error, so that the equity rows stay exact and only their complementarity is a little off its target.
-Barrier::Step Barrier::direction() {
-    std::vector<double> dlambda;
-    if (!terms_.empty()) {
-        price_directions(weighted(sums_.over_blocks([&](int block, double* totals, int member) {
-            kernels_.base(model_, in_, block, totals, scratch(member));
-        })));
-    }
-    dlambda = site_prices(dpi_, false);
-    std::vector<double> steps(2 * blocks_.lane_count(1), 1e30);
+// The corrector at unchanged equity prices.
+void Barrier::correct(double mu) {
+    base_ = weighted(sums_.over_blocks([&](int block, double* totals, int member) {
+        kernels_.aim[1](model_, in_, block, mu, scratch(member));
+        kernels_.solve_tail(in_, block, in_.dtheta);
+        kernels_.settle(model_, in_, block, totals, scratch(member));
+    }),
+                     1);
+}
+
+// The Newton direction for the present targets, on top of what was found at unchanged equity prices. The
+// price system is solved only roughly: e takes up the error, so that the equity rows stay exact and only
+// their complementarity is a little off its target.
+Barrier::Step Barrier::direction(bool corrector) {
+    set_targets(corrector, mu_);
+    if (!terms_.empty()) price_directions(corrector ? price_tolerance : predictor_tolerance);
+    const std::vector<double> dlambda = site_prices(dpi_, false);
+    std::fill_n(course_.data(), course_.size(), 0.0);
     const std::vector<double> change = weighted(sums_.over_blocks([&](int block, double* totals, int member) {
-        kernels_.direction(model_, in_, block, dlambda.data(), totals,
-                           steps.data() + static_cast<std::size_t>(block) * 2 * blocks_.lanes,
-                           scratch(member));
-    }));
-    Step longest{1e30, 1e30};
-    for (std::size_t k = 0; k < steps.size(); ++k) {
-        double& step = k / blocks_.lanes % 2 ? longest.dual : longest.primal;
-        step = std::min(step, steps[k]);
+        kernels_.ask(model_, in_, block, dlambda.data(), scratch(member));
+        kernels_.solve_tail(in_, block, in_.response);
+        kernels_.direction[corrector](
+            model_, in_, block, dlambda.data(), totals,
+            course_.data() + static_cast<std::size_t>(block) * course_width * blocks_.lanes, scratch(member));
+    }),
+                                                1);
+    const bool rough = !corrector && dense_.size() < pi_.size();
+    double fastest[2] = {0, 0};  // the largest -dx/x and -dz/z
+    std::fill(std::begin(growth_), std::end(growth_), 0.0);
+    for (std::size_t k = 0; k < course_.size(); ++k) {
+        const std::size_t kind = k / blocks_.lanes % course_width;
+        if (kind < 2)
+            fastest[kind] = std::max(fastest[kind], course_.data()[k]);
+        else
+            growth_[kind - 2] += course_.data()[k];
     }
+    Step longest{1 / std::max(fastest[0], 1e-30), 1 / std::max(fastest[1], 1e-30)};
     for (const Term& term : terms_)
         for (std::size_t n = term.first; n < term.end(); ++n) {
-            de_[n] = row_error(term, n) - change[n] + term.dlevel + da_[n];
-            longest.primal = std::min(longest.primal, step_to_zero(e_[n], de_[n]));
+            const double rise = lift_[n] * term.dlevel + da_[n];
+            de_[n] = row_error(term, n) - change[n] + rise;
+            if (term.norm())
+                longest.primal = std::min(longest.primal, step_to_zero(term.level * lift_[n], rise));
             longest.dual = std::min(longest.dual, step_to_zero(pi_[n], dpi_[n]));
+            // Where a predictor's prices are rough, e, which takes up what they lack, says nothing about its
+            // reach.
+            if (!rough) longest.primal = std::min(longest.primal, step_to_zero(e_[n], de_[n]));
             if (most_[n] == infinity) continue;
-            longest.primal = std::min(longest.primal, step_to_zero(a_[n], da_[n]));
+            if (!rough) longest.primal = std::min(longest.primal, step_to_zero(a_[n], da_[n]));
             longest.dual = std::min(longest.dual, step_to_zero(most_[n] - pi_[n], -dpi_[n]));
         }
     Step step{std::min(1.0, boundary * longest.primal), std::min(1.0, boundary * longest.dual)};
@@ -477,23 +615,27 @@ Barrier::Step Barrier::direction() {
     return step;
 }
 
+// Complementarity after this step along the predictor.
 double Barrier::predicted(Step step) const {
-    return equity_pairs(step) + sum_blocks([&](int block, double* lanes) {
-               kernels_.predict(model_, in_, block, step.primal, step.dual, lanes);
-           });
+    const double blocks = block_pairs_ + step.primal * growth_[0] + step.dual * growth_[1] +
+                          step.primal * step.dual * growth_[2];
+    return equity_pairs(step) + std::max(blocks, 0.0);
 }
 
 // The slack of an equity row takes up the errors of the price system, which may be larger than itself: on
 // the boundary it would end all further steps, and its row can be a little off instead.
-void Barrier::move(Step step, double mu) {
-    blocks_.each_block([&](int block, int) { kernels_.move(model_, in_, block, step.primal, step.dual); });
+void Barrier::move(Step step) {
     for (std::size_t n = 0; n < pi_.size(); ++n) {
         e_[n] += step.primal * de_[n];
-        a_[n] += step.primal * da_[n];
+        if (most_[n] < infinity) a_[n] += step.primal * da_[n];
         pi_[n] += step.dual * dpi_[n];
-        e_[n] = std::max(e_[n], centred * mu / pi_[n]);
+        e_[n] = std::max(e_[n], centred * mu_ / pi_[n]);
     }
-    for (Term& term : terms_) term.level += step.primal * term.dlevel;
+    for (Term& term : terms_) {
+        if (term.norm()) move_norm(term, step);
+        term.level += step.primal * term.dlevel;
+    }
+    prepare(step);
 }
 
 // The present point in the terms of the certificate; pi exactly in its dual set.
@@ -508,8 +650,7 @@ void Barrier::propose(List) {
     for (const Term& term : terms_) {
         std::vector<double>& lambda = prices.equity[equity_.footprint(term.r)];
         const auto from = pi_.begin() + static_cast<std::ptrdiff_t>(term.first);
-        const double sum = std::accumulate(from, from + static_cast<std::ptrdiff_t>(lambda.size()), 0.0);
-        const double share = term.budget() ? 1.0 : term.data->weight / sum;
+        const double share = term.budget() ? 1.0 : term.data->weight / dual_size(term, {from, lambda.size()});
         for (std::size_t g = 0; g < lambda.size(); ++g) {
             const std::size_t n = term.first + g;
             const bool unlimited = term.budget() && std::isinf(term.data->limit[g]);
@@ -537,14 +678,13 @@ void Barrier::price_closed_cells(std::vector<double>& energy) const {
 Method::Turn Barrier::iterate(List, std::int64_t iteration, bool last) {
     const double bound = std::max(1.0, std::abs(standing_.lower_bound));
     keep_reserve(budget_reserve * tol_, 0.1 * tol_ * bound);
-    factor();
-    set_targets(false, 0.0);
-    const double share = predicted(direction()) / complementarity_;
-    const double mu = share * share * share * complementarity_ / pairs_;
-    set_targets(true, mu);
-    const Step step = direction();
-    move(step, mu);
-    measure();
+    bend_norms();
+    if (!terms_.empty()) build_preconditioner();
+    const double share = predicted(direction(false)) / complementarity_;
+    mu_ = std::min(share * share * share, most_centring) * complementarity_ / pairs_;
+    correct(mu_);
+    const Step step = direction(true);
+    move(step);
     spent_ = !std::isfinite(complementarity_);
     if (spent_) return {};
     if (complementarity_ < 0.5 * progress_) progress_ = complementarity_, progress_at_ = iteration;

@@ -6,27 +6,39 @@
 //     pi, A x = d,   M x + s = capacity,   w (h + F y) + e = m,   sum pi = weight.
 //
 // A Newton step eliminates, slot by slot, everything but the equity prices. With D = z/x, S = u/s + q and,
-// cell by cell,  kappa = sum k^2/D,  eta = 1/(1 + S kappa),  W_ji = sum k/D,  there remains one J x J matrix
-// a slot,
+// cell by cell,  kappa = sum k^2/D,  eta = 1/(1 + S kappa),  W_ji = sum k/D,  there remains one matrix a
+// slot,
 //     Z = diag(sum 1/D) - W diag(S eta) W',
-// and the response of the loads to a change phi of the cells' prices is
+// sparse where gateways share few sites (elimination.hpp), and the response of the loads to a change phi of
+// the cells' prices is
 //     dy = -kappa eta phi + eta W' Z^-1 W eta phi.
-// Slots are lanes: J x J factorisations and all else run on eight slots side by side.
+// Slots are lanes: factorisations and all else run on eight slots side by side.
+//
+// Arcs are what there is most of, and all passes wait for memory. Four numbers are kept of each, a direction
+// is not: with the slack of the dual row,
+//     g = (theta + z - l - k (c + shift) + target) + (dtheta - k push),   dx = x/z g,   dz = target - g,
+// so that every pass that needs a direction finds it again, to the last bit. `shift` and `push` are what the
+// prices of the cells change by at once and by solving.
 #pragma once
 
 #include "algorithm/steps.hpp"
+#include "barrier/factor_steps.hpp"
 
 namespace equiload {
 
 // What the method keeps of each block beside the Model; [block][item][lane].
 struct Interior {
-    double *x = nullptr, *z = nullptr, *inv_d = nullptr, *dx = nullptr, *target_x = nullptr;  // arc
-    double *s = nullptr, *u = nullptr, *ds = nullptr, *du = nullptr, *target_s = nullptr;     // site
-    double *load = nullptr, *kappa = nullptr, *eta = nullptr, *price = nullptr;  // site: y, -, -, c
-    double *theta = nullptr, *dtheta = nullptr;                                  // gateway
-    double* factor = nullptr;                          // [block][packed lower triangle of Z][lane]
-    const int *in_start = nullptr, *in_arc = nullptr;  // arcs by site
-    const int* gateway = nullptr;                      // of each arc
+    double *x = nullptr, *z = nullptr, *inv_d = nullptr, *target = nullptr;  // arc: -, -, 1/D, (what x z aims
+                                                                             // at) / x - z
+    double *s = nullptr, *u = nullptr, *ds = nullptr, *du = nullptr;         // site
+    double *load = nullptr, *price = nullptr, *kappa = nullptr, *eta = nullptr;  // site: y, c, -, -
+    double *gamma = nullptr, *flow = nullptr;                                    // site: S eta, sum k/D
+    double *shifted = nullptr, *push = nullptr;                                  // site: c + shift, push
+    double* dy = nullptr;                                                        // site
+    double* theta = nullptr;                                                     // gateway
+    double *dtheta = nullptr, *response = nullptr;                               // place of a gateway
+    double* factor = nullptr;                                                    // of Z
+    Elimination order;
 };
 
 // A capacity that binds anything at all.
@@ -48,28 +60,58 @@ EQUILOAD_HD V capacity_at(const Model& m, int block, int site) {
     return V::load(m.capacity + offset<V>(block, m.sites, site));
 }
 
+// Is the capacity a row of the iteration?
+template <class V>
+EQUILOAD_HD typename V::Mask limited(V capacity) {
+    return bounded(capacity) & (V(0.0) < capacity);
+}
+
 template <class V>
 EQUILOAD_HD V quadratic_at(const Model& m, int block, int site) {
     return m.quadratic ? V::load(m.quadratic + offset<V>(block, m.sites, site)) : V(0.0);
 }
 
-// Loads y = M x of the block, and the prices c at `lambda` [footprint][site].
 template <class V>
-inline void interior_prices(const Model& m, const Interior& p, int block, const double* lambda) {
-    for (int i = 0; i < m.sites; ++i) V(0.0).store(p.load + offset<V>(block, m.sites, i));
-    for (int a = 0; a < m.arcs; ++a) {
-        double* const load = p.load + offset<V>(block, m.sites, m.site[a]);
-        (V::load(load) + V(m.energy[a]) * V::load(p.x + offset<V>(block, m.arcs, a))).store(load);
-    }
-    for (int i = 0; i < m.sites; ++i) {
-        const long at = offset<V>(block, m.sites, i);
-        V price =
-            V::load(m.price + at) + V::load(p.u + at) + quadratic_at<V>(m, block, i) * V::load(p.load + at);
-        for (int r = 0; r < m.footprints; ++r)
-            price = price + V(lambda[r * m.sites + i]) *
-                                V::load(m.footprint + offset<V>(block * m.footprints + r, m.sites, i));
-        price.store(p.price + at);
-    }
+EQUILOAD_HD V stiffness(const Model& m, const Interior& p, int block, int site) {
+    const long at = offset<V>(block, m.sites, site);
+    const V bound = select(bounded(V::load(m.capacity + at)), V::load(p.u + at) / V::load(p.s + at), V(0.0));
+    return bound + quadratic_at<V>(m, block, site);
+}
+
+// phi of a cell: sum_r f_r dlambda_r
+template <class V>
+EQUILOAD_HD V price_change(const Model& m, int block, int site, const double* dlambda) {
+    V phi(0.0);
+    for (int r = 0; r < m.footprints; ++r)
+        phi = phi + V(dlambda[r * m.sites + site]) *
+                        V::load(m.footprint + offset<V>(block * m.footprints + r, m.sites, site));
+    return phi;
+}
+
+template <class V>
+EQUILOAD_HD void add_total(double* total, V value) {
+    (V::load(total) + value).store(total);
+}
+
+// totals[r][site][lane] += f_r dy
+template <class V>
+EQUILOAD_HD void add_footprints(const Model& m, int block, int site, V dy, double* totals) {
+    for (int r = 0; r < m.footprints; ++r)
+        add_total<V>(totals + offset<V>(r, m.sites, site),
+                     V::load(m.footprint + offset<V>(block * m.footprints + r, m.sites, site)) * dy);
+}
+
+// The price c of a cell at its present load.
+template <class V>
+EQUILOAD_HD V interior_price(const Model& m, const Interior& p, int block, int site, const double* lambda) {
+    const long at = offset<V>(block, m.sites, site);
+    V price =
+        V::load(m.price + at) + V::load(p.u + at) + quadratic_at<V>(m, block, site) * V::load(p.load + at);
+    for (int r = 0; r < m.footprints; ++r)
+        price = price + V(lambda[r * m.sites + site]) *
+                            V::load(m.footprint + offset<V>(block * m.footprints + r, m.sites, site));
+    price.store(p.price + at);
+    return price;
 }
 
 // A first point: work spread evenly, slacks and multipliers of about `money` per unit, exact in the dual.
@@ -85,16 +127,20 @@ inline void interior_start(const Model& m, const Interior& p, int block, const d
             select(active_arc<V>(m, block, j, a), share, V(0.0)).store(p.x + offset<V>(block, m.arcs, a));
     }
     for (int i = 0; i < m.sites; ++i) {
-        const V capacity = capacity_at<V>(m, block, i);
-        select(bounded(capacity) & (V(0.0) < capacity), V(money), V(0.0))
+        select(limited(capacity_at<V>(m, block, i)), V(money), V(0.0))
             .store(p.u + offset<V>(block, m.sites, i));
     }
-    interior_prices<V>(m, p, block, lambda);
+    for (int i = 0; i < m.sites; ++i) V(0.0).store(p.load + offset<V>(block, m.sites, i));
+    for (int a = 0; a < m.arcs; ++a) {
+        double* const load = p.load + offset<V>(block, m.sites, m.site[a]);
+        (V::load(load) + V(m.energy[a]) * V::load(p.x + offset<V>(block, m.arcs, a))).store(load);
+    }
+    for (int i = 0; i < m.sites; ++i) interior_price<V>(m, p, block, i, lambda);
     for (int i = 0; i < m.sites; ++i) {
         const long at = offset<V>(block, m.sites, i);
         const V capacity = capacity_at<V>(m, block, i);
-        const auto finite = bounded(capacity) & (V(0.0) < capacity);
-        select(finite, max(capacity - V::load(p.load + at), V(0.1) * capacity), V(1.0)).store(p.s + at);
+        select(limited(capacity), max(capacity - V::load(p.load + at), V(0.1) * capacity), V(1.0))
+            .store(p.s + at);
     }
     for (int j = 0; j < m.gateways; ++j) {
         V least(unreachable_price);
@@ -108,156 +154,146 @@ inline void interior_start(const Model& m, const Interior& p, int block, const d
         for (int a = m.row[j]; a < m.row[j + 1]; ++a) {
             const V price = V::load(p.price + offset<V>(block, m.sites, m.site[a]));
             const V slack = V(m.cost[a]) + V(m.energy[a]) * price - theta;
-            select(active_arc<V>(m, block, j, a), slack, V(1.0)).store(p.z + offset<V>(block, m.arcs, a));
+            const long at = offset<V>(block, m.arcs, a);
+            const auto active = active_arc<V>(m, block, j, a);
+            select(active, slack, V(1.0)).store(p.z + at);
+            select(active, V(1.0), V(0.0)).store(p.inv_d + at);
         }
     }
 }
 
+// What the dual row of an arc lacks of its target; the same bits in every pass.
 template <class V>
-EQUILOAD_HD V sqrt_lanes(V value) {
-    double lane[V::lanes];
-    value.store(lane);
-    for (int w = 0; w < V::lanes; ++w) lane[w] = __builtin_sqrt(lane[w]);
-    return V::load(lane);
+EQUILOAD_HD V arc_error(const Model& m, int arc, V theta, V z, V shifted, V target) {
+    return (theta + z - V(m.cost[arc]) - V(m.energy[arc]) * shifted) + target;
 }
 
-EQUILOAD_HD long triangle(int row) { return static_cast<long>(row) * (row + 1) / 2; }
-
-// L with L L' = Z in place. In: -Z below the diagonal (>= 0) and the sum of Z's row on it. Out: L, 1/L_jj on
-// the diagonal. Z is diagonally dominant with negative entries off the diagonal, and nearly singular when the
-// sites of a slot are full (theta and u may shift together). Elimination that carries row sums only ever adds
-// numbers of one sign, and so loses no digits there (Grassmann, Taksar, Heyman). A pivot without any digits
-// left freezes its row.
+// Moves arcs along the present direction and adds up what follows for cells: y, kappa, sum k/D. Returns sum x
+// z.
 template <class V>
-inline void cholesky(double* z, int size) {
+inline V move_arcs(const Model& m, const Interior& p, int block, double primal, double dual) {
     constexpr int n = V::lanes;
-    for (int k = 0; k < size; ++k) {
-        double* const row_k = z + triangle(k) * n;
-        V excess = V::load(row_k + k * n);
-        for (int h = 0; h < k; ++h) {  // the diagonal of row h holds (row sum / pivot)_h until the end
-            excess = excess - V::load(row_k + h * n) * V::load(z + (triangle(h) + h) * n);
+    double *const load = p.load + offset<V>(block, m.sites, 0),
+                  *const kappa = p.kappa + offset<V>(block, m.sites, 0),
+                  *const flow = p.flow + offset<V>(block, m.sites, 0);
+    const double *const shifted = p.shifted + offset<V>(block, m.sites, 0), *const push =
+                                                                                p.push +
+                                                                                offset<V>(block, m.sites, 0);
+    for (int i = 0; i < m.sites * n; i += n)
+        V(0.0).store(load + i), V(0.0).store(kappa + i), V(0.0).store(flow + i);
+    V total(0.0);
+    for (int j = 0; j < m.gateways; ++j) {
+        const long at_gateway = offset<V>(block, m.gateways, j);
+        const V theta = V::load(p.theta + at_gateway),
+                dtheta = V::load(p.dtheta + offset<V>(block, m.gateways, p.order.place[j]));
+        for (int a = m.row[j]; a < m.row[j + 1]; ++a) {
+            const long at = offset<V>(block, m.arcs, a);
+            const int i = m.site[a] * n;
+            const V k(m.energy[a]), old = V::load(p.inv_d + at), target = V::load(p.target + at);
+            V x = V::load(p.x + at), z = V::load(p.z + at);
+            const V g =
+                arc_error<V>(m, a, theta, z, V::load(shifted + i), target) + (dtheta - k * V::load(push + i));
+            x = x + V(primal) * (old * g);
+            z = select(V(0.0) < old, z + V(dual) * (target - g), V(1.0));
+            const V inv_d = x / z, conductance = k * inv_d;
+            x.store(p.x + at), z.store(p.z + at), inv_d.store(p.inv_d + at);
+            (V::load(load + i) + k * x).store(load + i);
+            (V::load(kappa + i) + k * conductance).store(kappa + i);
+            (V::load(flow + i) + conductance).store(flow + i);
+            total = total + x * z;
         }
-        V pivot = excess;
-        int j = k + 1;
-        for (; j + 3 < size; j += 4) {  // four rows share each load of row k
-            double *r0 = z + triangle(j) * n, *r1 = z + triangle(j + 1) * n, *r2 = z + triangle(j + 2) * n,
-                   *r3 = z + triangle(j + 3) * n;
-            V s0 = V::load(r0 + k * n), s1 = V::load(r1 + k * n), s2 = V::load(r2 + k * n),
-              s3 = V::load(r3 + k * n);
-            for (int h = 0; h < k; ++h) {
-                const V l = V::load(row_k + h * n);
-                s0 = s0 + l * V::load(r0 + h * n);
-                s1 = s1 + l * V::load(r1 + h * n);
-                s2 = s2 + l * V::load(r2 + h * n);
-                s3 = s3 + l * V::load(r3 + h * n);
-            }
-            s0.store(r0 + k * n), s1.store(r1 + k * n), s2.store(r2 + k * n), s3.store(r3 + k * n);
-            pivot = pivot + ((s0 + s1) + (s2 + s3));
-        }
-        for (; j < size; ++j) {
-            double* const row_j = z + triangle(j) * n;
-            V sum = V::load(row_j + k * n);
-            for (int h = 0; h < k; ++h) sum = sum + V::load(row_k + h * n) * V::load(row_j + h * n);
-            sum.store(row_j + k * n);
-            pivot = pivot + sum;
-        }
-        const V inverse = select(V(1e-280) < pivot, V(1.0) / sqrt_lanes(max(pivot, V(1e-280))), V(0.0));
-        (excess * inverse).store(row_k + k * n);
-        for (j = k + 1; j < size; ++j) {
-            double* const entry = z + (triangle(j) + k) * n;
-            (V(-1.0) * V::load(entry) * inverse).store(entry);
-        }
-        // Later rows still need the row sums on the diagonal: 1/L_kk waits in the row behind the last.
-        inverse.store(z + (triangle(size) + k) * n);
+        (theta + V(dual) * dtheta).store(p.theta + at_gateway);
     }
-    for (int k = 0; k < size; ++k) V::load(z + (triangle(size) + k) * n).store(z + (triangle(k) + k) * n);
+    return total;
 }
 
-// value <- L^-1 value
+// Takes a step along the present direction. sum[lane] += complementarity; totals += F y, then the diagonal
+// f^2 kappa eta of F K F' without what flows back.
 template <class V>
-inline void forward(const double* l, int size, double* value) {
-    constexpr int n = V::lanes;
-    for (int j = 0; j < size; ++j) {
-        const double* const row = l + triangle(j) * n;
-        V sum0 = V::load(value + j * n), sum1(0.0);
-        int h = 0;
-        for (; h + 1 < j; h += 2) {
-            sum0 = sum0 - V::load(row + h * n) * V::load(value + h * n);
-            sum1 = sum1 - V::load(row + (h + 1) * n) * V::load(value + (h + 1) * n);
-        }
-        if (h < j) sum0 = sum0 - V::load(row + h * n) * V::load(value + h * n);
-        ((sum0 + sum1) * V::load(row + j * n)).store(value + j * n);
-    }
-}
-
-// value <- L^-T value
-template <class V>
-inline void backward(const double* l, int size, double* value) {
-    constexpr int n = V::lanes;
-    for (int j = size - 1; j >= 0; --j) {
-        const double* const row = l + triangle(j) * n;
-        const V solved = V::load(value + j * n) * V::load(row + j * n);
-        solved.store(value + j * n);
-        for (int h = 0; h < j; ++h)
-            (V::load(value + h * n) - V::load(row + h * n) * solved).store(value + h * n);
-    }
-}
-
-template <class V>
-EQUILOAD_HD V stiffness(const Model& m, const Interior& p, int block, int site) {
-    const long at = offset<V>(block, m.sites, site);
-    const V bound = select(bounded(V::load(m.capacity + at)), V::load(p.u + at) / V::load(p.s + at), V(0.0));
-    return bound + quadratic_at<V>(m, block, site);
-}
-
-// 1/D, kappa, eta and the factor of Z at the present point.
-template <class V>
-inline void interior_factor(const Model& m, const Interior& p, int block) {
-    constexpr int n = V::lanes;
-    double* const factor = p.factor + static_cast<long>(block) * triangle(m.gateways + 1) * n;
-    for (long k = 0; k < triangle(m.gateways + 1); ++k) V(0.0).store(factor + k * n);
-    for (int a = 0; a < m.arcs; ++a) {
-        const long at = offset<V>(block, m.arcs, a);
-        (V::load(p.x + at) / V::load(p.z + at)).store(p.inv_d + at);
-    }
+inline void interior_move(const Model& m, const Interior& p, int block, const double* lambda, double primal,
+                          double dual, double* sum, double* totals) {
+    V total = V::load(sum) + move_arcs<V>(m, p, block, primal, dual);
     for (int i = 0; i < m.sites; ++i) {
-        V kappa(0.0), flow(0.0);
-        for (int e = p.in_start[i]; e < p.in_start[i + 1]; ++e) {
-            const int a = p.in_arc[e];
-            const V conductance = V(m.energy[a]) * V::load(p.inv_d + offset<V>(block, m.arcs, a));
-            kappa = kappa + V(m.energy[a]) * conductance;
-            flow = flow + conductance;
-        }
-        const V stiff = stiffness<V>(m, p, block, i), eta = V(1.0) / (V(1.0) + stiff * kappa);
-        kappa.store(p.kappa + offset<V>(block, m.sites, i));
-        eta.store(p.eta + offset<V>(block, m.sites, i));
-        const V gamma = stiff * eta;
-        for (int e = p.in_start[i]; e < p.in_start[i + 1]; ++e) {
-            const int a = p.in_arc[e], row = p.gateway[a];
-            const V inv_d = V::load(p.inv_d + offset<V>(block, m.arcs, a)), k(m.energy[a]);
-            double* const excess =
-                factor + (triangle(row) + row) * n;  // 1/D (1 - k gamma sum k/D), without cancelling
-            (V::load(excess) + inv_d * eta * (V(1.0) + stiff * (kappa - k * flow))).store(excess);
-            for (int f = p.in_start[i]; f < e; ++f) {
-                const int b = p.in_arc[f], column = p.gateway[b];  // arcs by site are ordered by gateway
-                if (row == column) continue;
-                double* const entry = factor + (triangle(row) + column) * n;
-                const V other = V(m.energy[b]) * V::load(p.inv_d + offset<V>(block, m.arcs, b));
-                (V::load(entry) + gamma * k * inv_d * other).store(entry);
-            }
+        const long at = offset<V>(block, m.sites, i);
+        const V s = V::load(p.s + at) + V(primal) * V::load(p.ds + at),
+                u = V::load(p.u + at) + V(dual) * V::load(p.du + at);
+        s.store(p.s + at), u.store(p.u + at);
+        total = total + select(bounded(capacity_at<V>(m, block, i)), s * u, V(0.0));
+        interior_price<V>(m, p, block, i, lambda);
+        const V kappa = V::load(p.kappa + at), stiff = stiffness<V>(m, p, block, i),
+                eta = V(1.0) / (V(1.0) + stiff * kappa);
+        eta.store(p.eta + at), (stiff * eta).store(p.gamma + at);
+        const V own = kappa * eta;
+        for (int r = 0; r < m.footprints; ++r) {
+            const V f = V::load(m.footprint + offset<V>(block * m.footprints + r, m.sites, i));
+            add_total<V>(totals + offset<V>(r, m.sites, i), f * V::load(p.load + at));
+            add_total<V>(totals + offset<V>(m.footprints + r, m.sites, i), f * f * own);
         }
     }
-    for (int j = 0; j < m.gateways; ++j) {  // a gateway without work
-        V sum(0.0);
-        for (int a = m.row[j]; a < m.row[j + 1]; ++a)
-            sum = sum + V::load(p.inv_d + offset<V>(block, m.arcs, a));
-        double* const excess = factor + (triangle(j) + j) * n;
-        select(V(0.0) < sum, V::load(excess), V(1.0)).store(excess);
-    }
-    cholesky<V>(factor, m.gateways);
+    total.store(sum);
 }
 
-// work[j] += sum over arcs of k/D value[site]  (W value)
+template <class V>
+EQUILOAD_HD double* block_factor(const Interior& p, int block) {
+    return p.factor + static_cast<long>(block) * p.order.factor_size() * V::lanes;
+}
+
+// -Z below the diagonal, from the arcs that meet at each site.
+template <class V>
+inline void add_meetings(const Model& m, const Interior& p, int block, double* factor, double* scratch) {
+    constexpr int n = V::lanes;
+    const Elimination& order = p.order;
+    double* const tail = factor + order.tail_at() * n;
+    const int* meeting = order.meeting;
+    for (int i = 0; i < m.sites; ++i) {
+        const int first = order.in_start[i], count = order.in_start[i + 1] - first;
+        const V gamma = V::load(p.gamma + offset<V>(block, m.sites, i));
+        for (int e = 0; e < count; ++e) {
+            const int a = order.in_arc[first + e];
+            (V(m.energy[a]) * V::load(p.inv_d + offset<V>(block, m.arcs, a))).store(scratch + e * n);
+        }
+        int e = 0;
+        for (; e < count && order.in_place[first + e] < order.head; ++e) {
+            const V own = gamma * V::load(scratch + e * n);
+            for (int f = e + 1; f < count; ++f, ++meeting)
+                add_total<V>(factor + static_cast<long>(*meeting) * n, own * V::load(scratch + f * n));
+        }
+        for (int f = e; f < count; ++f) {
+            const V own = gamma * V::load(scratch + f * n);
+            const int row = order.in_place[first + f] - order.head;
+            double* const entries = tail + triangle(row) * n;
+            for (int h = e; h < f; ++h)
+                if (const int column = order.in_place[first + h] - order.head; column != row)
+                    add_total<V>(entries + column * n, own * V::load(scratch + h * n));
+        }
+    }
+}
+
+// The factor of Z at the present point. Scratch: the longest list of arcs of a site.
+template <class V>
+inline void interior_factor(const Model& m, const Interior& p, int block, double* scratch) {
+    constexpr int n = V::lanes;
+    const Elimination& order = p.order;
+    double* const factor = block_factor<V>(p, block);
+    for (long k = 0; k < order.factor_size(); ++k) V(0.0).store(factor + k * n);
+    add_meetings<V>(m, p, block, factor, scratch);
+    for (int j = 0; j < m.gateways; ++j) {  // row sums: 1/D (1 - k gamma sum k/D), without cancelling
+        V sum(0.0), excess(0.0);
+        for (int a = m.row[j]; a < m.row[j + 1]; ++a) {
+            const long at = offset<V>(block, m.sites, m.site[a]);
+            const V inv_d = V::load(p.inv_d + offset<V>(block, m.arcs, a));
+            const V lead = V::load(p.kappa + at) - V(m.energy[a]) * V::load(p.flow + at);
+            excess = excess + inv_d * (V::load(p.eta + at) + V::load(p.gamma + at) * lead);
+            sum = sum + inv_d;
+        }
+        select(V(0.0) < sum, excess, V(1.0))  // a gateway without work
+            .store(factor + static_cast<long>(order.diagonal[order.place[j]]) * n);
+    }
+    factor_head<V>(order, factor);
+    factor_tail<V>(factor + order.tail_at() * n, order.tail());
+}
+
+// Sum over the arcs of a gateway of k/D value[site]  (W value)
 template <class V>
 EQUILOAD_HD V gather_sites(const Model& m, const Interior& p, int block, int gateway, const double* value) {
     V sum(0.0);
@@ -267,78 +303,23 @@ EQUILOAD_HD V gather_sites(const Model& m, const Interior& p, int block, int gat
     return sum;
 }
 
-// (W' value) of a site
+// sums[site] <- W' value, of values by place
 template <class V>
-EQUILOAD_HD V gather_gateways(const Model& m, const Interior& p, int block, int site, const double* value) {
-    V sum(0.0);
-    for (int e = p.in_start[site]; e < p.in_start[site + 1]; ++e) {
-        const int a = p.in_arc[e];
-        sum = sum + V(m.energy[a]) * V::load(p.inv_d + offset<V>(block, m.arcs, a)) *
-                        V::load(value + p.gateway[a] * V::lanes);
-    }
-    return sum;
-}
-
-// phi of a cell: sum_r f_r dlambda_r
-template <class V>
-EQUILOAD_HD V price_change(const Model& m, int block, int site, const double* dlambda) {
-    V phi(0.0);
-    for (int r = 0; r < m.footprints; ++r)
-        phi = phi + V(dlambda[r * m.sites + site]) *
-                        V::load(m.footprint + offset<V>(block * m.footprints + r, m.sites, site));
-    return phi;
-}
-
-// totals[r][site][lane] += f_r dy
-template <class V>
-EQUILOAD_HD void add_footprints(const Model& m, int block, int site, V dy, double* totals) {
-    for (int r = 0; r < m.footprints; ++r) {
-        double* const total = totals + offset<V>(r, m.sites, site);
-        (V::load(total) + V::load(m.footprint + offset<V>(block * m.footprints + r, m.sites, site)) * dy)
-            .store(total);
-    }
-}
-
-// totals += f_r^2 kappa eta, the diagonal of F K F' without what flows back.
-template <class V>
-inline void interior_diagonal(const Model& m, const Interior& p, int block, double* totals) {
-    for (int i = 0; i < m.sites; ++i) {
-        const long at = offset<V>(block, m.sites, i);
-        const V own = V::load(p.kappa + at) * V::load(p.eta + at);
-        for (int r = 0; r < m.footprints; ++r) {
-            const V f = V::load(m.footprint + offset<V>(block * m.footprints + r, m.sites, i));
-            double* const total = totals + offset<V>(r, m.sites, i);
-            (V::load(total) + f * f * own).store(total);
-        }
-    }
-}
-
-// Burden that leaves when the equity prices rise by dlambda: totals += F K F' dlambda. Scratch: sites +
-// gateways.
-template <class V>
-inline void interior_response(const Model& m, const Interior& p, int block, const double* dlambda,
-                              double* totals, double* scratch) {
+inline void spread_gateways(const Model& m, const Interior& p, int block, const double* value, double* sums) {
     constexpr int n = V::lanes;
-    double *const rho = scratch, *const theta = scratch + static_cast<long>(m.sites) * n;
-    const double* const factor = p.factor + static_cast<long>(block) * triangle(m.gateways + 1) * n;
-    for (int i = 0; i < m.sites; ++i)
-        (V::load(p.eta + offset<V>(block, m.sites, i)) * price_change<V>(m, block, i, dlambda))
-            .store(rho + i * n);
-    for (int j = 0; j < m.gateways; ++j) gather_sites<V>(m, p, block, j, rho).store(theta + j * n);
-    forward<V>(factor, m.gateways, theta);
-    backward<V>(factor, m.gateways, theta);
-    for (int i = 0; i < m.sites; ++i) {
-        const long at = offset<V>(block, m.sites, i);
-        const V leaving = V::load(p.kappa + at) * V::load(rho + i * n) -
-                          V::load(p.eta + at) * gather_gateways<V>(m, p, block, i, theta);
-        add_footprints<V>(m, block, i, leaving, totals);
+    for (int i = 0; i < m.sites; ++i) V(0.0).store(sums + i * n);
+    for (int j = 0; j < m.gateways; ++j) {
+        const V own = V::load(value + p.order.place[j] * n);
+        for (int a = m.row[j]; a < m.row[j + 1]; ++a)
+            add_total<V>(sums + m.site[a] * n,
+                         V(m.energy[a]) * V::load(p.inv_d + offset<V>(block, m.arcs, a)) * own);
     }
 }
 
-// Residuals of one cell's capacity row and the change of u that does not depend on dy.
+// Residuals of one cell's capacity row.
 template <class V>
 struct CellNewton {
-    V bound, slack_error, du_base;
+    V bound, slack_error;
 
     EQUILOAD_HD CellNewton(const Model& m, const Interior& p, int block, int site) {
         const long at = offset<V>(block, m.sites, site);
@@ -346,202 +327,216 @@ struct CellNewton {
         const auto finite = bounded(capacity);
         bound = select(finite, V::load(p.u + at) / s, V(0.0));
         slack_error = select(finite, capacity - V::load(p.load + at) - s, V(0.0));
-        du_base = select(finite, V::load(p.target_s + at) - bound * slack_error, V(0.0));
     }
 };
 
-// Solves the block's Newton system at given dlambda (null: none). Leaves dtheta, D^-1 b1 in dx and S dy of
-// each site in the second half of the scratch, from which dx follows; hands each cell's dy to on_cell.
-// Scratch: 2 sites.
-template <class V, class OnCell>
-inline void interior_solve(const Model& m, const Interior& p, int block, const double* dlambda,
-                           double* scratch, OnCell on_cell) {
-    constexpr int n = V::lanes;
-    double *const shift = scratch, *const pull = scratch + static_cast<long>(m.sites) * n;
-    const double* const factor = p.factor + static_cast<long>(block) * triangle(m.gateways + 1) * n;
-    double* const dtheta = p.dtheta + offset<V>(block, m.gateways, 0);
+// Aims the cells, at mu = 0 or, for the corrector, at mu and the second order of the present direction
+// (Mehrotra): leaves what u changes by without dy in du, and in `ahead` the price that the present direction
+// leads to.
+template <class V, bool Corrector>
+inline void aim_cells(const Model& m, const Interior& p, int block, double mu, double* ahead) {
     for (int i = 0; i < m.sites; ++i) {
-        const V phi = dlambda ? price_change<V>(m, block, i, dlambda) : V(0.0);
-        (CellNewton<V>(m, p, block, i).du_base + phi).store(shift + i * n);
-        V(0.0).store(pull + i * n);
-    }
-    for (int j = 0; j < m.gateways; ++j) {  // dx <- D^-1 b1, pull <- k' D^-1 b1
-        const V theta = V::load(p.theta + offset<V>(block, m.gateways, j));
-        for (int a = m.row[j]; a < m.row[j + 1]; ++a) {
-            const long at = offset<V>(block, m.arcs, a);
-            const int i = m.site[a];
-            const V k(m.energy[a]);
-            const V dual_error = theta + V::load(p.z + at) - V(m.cost[a]) -
-                                 k * V::load(p.price + offset<V>(block, m.sites, i));
-            const V g =
-                V::load(p.inv_d + at) * (dual_error + V::load(p.target_x + at) - k * V::load(shift + i * n));
-            g.store(p.dx + at);
-            (V::load(pull + i * n) + k * g).store(pull + i * n);
+        const long at = offset<V>(block, m.sites, i);
+        const V capacity = V::load(m.capacity + at);
+        const CellNewton<V> cell(m, p, block, i);
+        V target = V(-1.0) * V::load(p.u + at);
+        if constexpr (Corrector) {
+            const V second = V::load(p.ds + at) * V::load(p.du + at);
+            target = target + select(limited(capacity), (V(mu) - second) / V::load(p.s + at), V(0.0));
+            (V::load(p.shifted + at) + V::load(p.push + at)).store(ahead + i * V::lanes);
         }
+        const V du = select(bounded(capacity), target - cell.bound * cell.slack_error, V(0.0));
+        du.store(p.du + at);
+        (V::load(p.price + at) + du).store(p.shifted + at);
+        V(0.0).store(p.dy + at);
     }
-    for (int i = 0; i < m.sites; ++i) {
-        const V gamma = stiffness<V>(m, p, block, i) * V::load(p.eta + offset<V>(block, m.sites, i));
-        (gamma * V::load(pull + i * n)).store(shift + i * n);
-    }
-    for (int j = 0; j < m.gateways; ++j) {  // dtheta <- r_p - A B^-1 b1
+}
+
+// Aims the arcs, and adds up in dy what they would bring to the cells at the present theta, and in dtheta
+// what the gateways' rows lack then.
+template <class V, bool Corrector>
+inline void aim_arcs(const Model& m, const Interior& p, int block, double mu, const double* ahead) {
+    constexpr int n = V::lanes;
+    double* const pull = p.dy + offset<V>(block, m.sites, 0);
+    const double* const shifted = p.shifted + offset<V>(block, m.sites, 0);
+    for (int j = 0; j < m.gateways; ++j) {
+        double* const dtheta = p.dtheta + offset<V>(block, m.gateways, p.order.place[j]);
+        const V theta = V::load(p.theta + offset<V>(block, m.gateways, j)), led = theta + V::load(dtheta);
         V error = V::load(m.demand + offset<V>(block, m.gateways, j));
         for (int a = m.row[j]; a < m.row[j + 1]; ++a) {
             const long at = offset<V>(block, m.arcs, a);
-            error = error - V::load(p.x + at) - V::load(p.dx + at) +
-                    V::load(p.inv_d + at) * V(m.energy[a]) * V::load(shift + m.site[a] * n);
+            const int i = m.site[a] * n;
+            const V k(m.energy[a]), z = V::load(p.z + at), inv_d = V::load(p.inv_d + at),
+                                    x = V::load(p.x + at);
+            V target = V(-1.0) * z;
+            if constexpr (Corrector) {
+                const auto active = V(0.0) < inv_d;
+                const V g = led - V(m.cost[a]) - k * V::load(ahead + i), dz = V(-1.0) * z - g;
+                target =
+                    target + select(active, (V(mu) - inv_d * g * dz) / select(active, x, V(1.0)), V(0.0));
+            }
+            target.store(p.target + at);
+            const V dx = inv_d * arc_error<V>(m, a, theta, z, V::load(shifted + i), target);
+            add_total<V>(pull + i, k * dx);
+            error = error - (x + dx);
         }
-        error.store(dtheta + j * n);
+        error.store(dtheta);
     }
-    forward<V>(factor, m.gateways, dtheta);
-    backward<V>(factor, m.gateways, dtheta);
+}
+
+// First half of the Newton system at unchanged equity prices: right-hand sides, and forward through the head.
+// Scratch: sites.
+template <class V, bool Corrector>
+inline void interior_aim(const Model& m, const Interior& p, int block, double mu, double* scratch) {
+    constexpr int n = V::lanes;
+    aim_cells<V, Corrector>(m, p, block, mu, scratch);
+    aim_arcs<V, Corrector>(m, p, block, mu, scratch);
     for (int i = 0; i < m.sites; ++i) {
         const long at = offset<V>(block, m.sites, i);
-        const V dy =
-            V::load(p.eta + at) * (V::load(pull + i * n) + gather_gateways<V>(m, p, block, i, dtheta));
-        // Sites push back with stiffness * dy on every arc that feeds them.
-        (stiffness<V>(m, p, block, i) * dy).store(pull + i * n);
-        on_cell(i, dy);
+        (V::load(p.gamma + at) * V::load(p.dy + at)).store(scratch + i * n);
+    }
+    double* const dtheta = p.dtheta + offset<V>(block, m.gateways, 0);
+    for (int j = 0; j < m.gateways; ++j)
+        add_total<V>(dtheta + p.order.place[j] * n, gather_sites<V>(m, p, block, j, scratch));
+    forward_head<V>(p.order, block_factor<V>(p, block), dtheta);
+}
+
+// Second half: dtheta, dy; totals += F dy.  Scratch: sites.
+template <class V>
+inline void interior_settle(const Model& m, const Interior& p, int block, double* totals, double* scratch) {
+    double* const dtheta = p.dtheta + offset<V>(block, m.gateways, 0);
+    backward_head<V>(p.order, block_factor<V>(p, block), dtheta);
+    spread_gateways<V>(m, p, block, dtheta, scratch);
+    for (int i = 0; i < m.sites; ++i) {
+        const long at = offset<V>(block, m.sites, i);
+        const V dy = V::load(p.eta + at) * (V::load(p.dy + at) + V::load(scratch + i * V::lanes));
+        dy.store(p.dy + at);
+        add_footprints<V>(m, block, i, dy, totals);
     }
 }
 
-// totals += F dy of the Newton step at unchanged equity prices.
+// What equity prices that rise by dlambda ask of the gateways: right-hand side in `response`, forward through
+// the head. Scratch: sites.
 template <class V>
-inline void interior_base(const Model& m, const Interior& p, int block, double* totals, double* scratch) {
-    interior_solve<V>(m, p, block, nullptr, scratch,
-                      [&](int site, V dy) { add_footprints<V>(m, block, site, dy, totals); });
-}
-
-template <class V>
-EQUILOAD_HD V step_to_zero(V value, V change) {
-    return select(change < V(0.0), V(-1.0) * value / change, V(1e30));
-}
-
-// The whole Newton direction at dlambda. totals += F dy; step[0], step[1] (lanes) take the longest primal and
-// dual steps.
-template <class V>
-inline void interior_direction(const Model& m, const Interior& p, int block, const double* dlambda,
-                               double* totals, double* step, double* scratch) {
+inline void interior_ask(const Model& m, const Interior& p, int block, const double* dlambda,
+                         double* scratch) {
     constexpr int n = V::lanes;
-    V primal = V::load(step), dual = V::load(step + n);
-    interior_solve<V>(m, p, block, dlambda, scratch, [&](int site, V dy) {
-        const long at = offset<V>(block, m.sites, site);
-        const CellNewton<V> cell(m, p, block, site);
-        const auto finite = bounded(V::load(m.capacity + at)) & (V(0.0) < V::load(m.capacity + at));
-        const V ds = select(finite, cell.slack_error - dy, V(0.0));
-        const V du = select(finite, cell.du_base + cell.bound * dy, V(0.0));
-        ds.store(p.ds + at);
-        du.store(p.du + at);
-        primal = min(primal, select(finite, step_to_zero(V::load(p.s + at), ds), V(1e30)));
-        dual = min(dual, select(finite, step_to_zero(V::load(p.u + at), du), V(1e30)));
-        add_footprints<V>(m, block, site, dy, totals);
-    });
-    const double* const push = scratch + static_cast<long>(m.sites) * n;
+    double* const response = p.response + offset<V>(block, m.gateways, 0);
+    for (int i = 0; i < m.sites; ++i)
+        (V::load(p.eta + offset<V>(block, m.sites, i)) * price_change<V>(m, block, i, dlambda))
+            .store(scratch + i * n);
+    for (int j = 0; j < m.gateways; ++j)
+        gather_sites<V>(m, p, block, j, scratch).store(response + p.order.place[j] * n);
+    forward_head<V>(p.order, block_factor<V>(p, block), response);
+}
+
+// Burden that leaves when they do: totals += F K F' dlambda. Scratch: sites.
+template <class V>
+inline void interior_leave(const Model& m, const Interior& p, int block, const double* dlambda,
+                           double* totals, double* scratch) {
+    double* const response = p.response + offset<V>(block, m.gateways, 0);
+    backward_head<V>(p.order, block_factor<V>(p, block), response);
+    spread_gateways<V>(m, p, block, response, scratch);
+    for (int i = 0; i < m.sites; ++i) {
+        const long at = offset<V>(block, m.sites, i);
+        const V own = V::load(p.kappa + at) * price_change<V>(m, block, i, dlambda);
+        add_footprints<V>(m, block, i, V::load(p.eta + at) * (own - V::load(scratch + i * V::lanes)), totals);
+    }
+}
+
+// What the ends of a step are decided by, lane by lane: the largest -dx/x and -dz/z, and the sums of z dx, x
+// dz and dx dz.
+template <class V>
+struct Course {
+    V primal, dual, growth_x, growth_z, second;
+
+    EQUILOAD_HD explicit Course(const double* at)
+        : primal(V::load(at)),
+          dual(V::load(at + V::lanes)),
+          growth_x(V::load(at + 2 * V::lanes)),
+          growth_z(V::load(at + 3 * V::lanes)),
+          second(V::load(at + 4 * V::lanes)) {}
+
+    EQUILOAD_HD void store(double* at) const {
+        primal.store(at), dual.store(at + V::lanes), growth_x.store(at + 2 * V::lanes);
+        growth_z.store(at + 3 * V::lanes), second.store(at + 4 * V::lanes);
+    }
+};
+
+// The direction at dlambda, on top of what both halves have left. totals += F dy.  Scratch: sites.
+template <class V, bool Corrector>
+inline void interior_direction(const Model& m, const Interior& p, int block, const double* dlambda,
+                               double* totals, double* course, double* scratch) {
+    constexpr int n = V::lanes;
+    double *const response = p.response + offset<V>(block, m.gateways, 0), *const dtheta =
+                                                                               p.dtheta +
+                                                                               offset<V>(block, m.gateways,
+                                                                                         0);
+    backward_head<V>(p.order, block_factor<V>(p, block), response);
+    spread_gateways<V>(m, p, block, response, scratch);
+    Course<V> along(course);
+    for (int i = 0; i < m.sites; ++i) {
+        const long at = offset<V>(block, m.sites, i);
+        const V phi = price_change<V>(m, block, i, dlambda);
+        const V dy = V::load(p.dy + at) +
+                     V::load(p.eta + at) * (V::load(scratch + i * n) - V::load(p.kappa + at) * phi);
+        const CellNewton<V> cell(m, p, block, i);
+        const auto limit = limited(V::load(m.capacity + at));
+        const V s = V::load(p.s + at), u = V::load(p.u + at);
+        const V ds = select(limit, cell.slack_error - dy, V(0.0));
+        const V du = select(limit, V::load(p.du + at) + cell.bound * dy, V(0.0));
+        ds.store(p.ds + at), du.store(p.du + at);
+        (phi + (cell.bound + quadratic_at<V>(m, block, i)) * dy).store(p.push + at);
+        along.primal = max(along.primal, V(-1.0) * ds / s);
+        along.dual = max(along.dual, select(limit, V(-1.0) * du / select(limit, u, V(1.0)), V(0.0)));
+        along.growth_x = along.growth_x + u * ds;
+        along.growth_z = along.growth_z + s * du;
+        along.second = along.second + ds * du;
+        add_footprints<V>(m, block, i, dy, totals);
+    }
+    const double *const shifted = p.shifted + offset<V>(block, m.sites, 0), *const push =
+                                                                                p.push +
+                                                                                offset<V>(block, m.sites, 0);
     for (int j = 0; j < m.gateways; ++j) {
-        const V dtheta = V::load(p.dtheta + offset<V>(block, m.gateways, j));
+        const int place = p.order.place[j] * n;
+        const V theta = V::load(p.theta + offset<V>(block, m.gateways, j)),
+                change = V::load(dtheta + place) + V::load(response + place);
+        change.store(dtheta + place);
         for (int a = m.row[j]; a < m.row[j + 1]; ++a) {
             const long at = offset<V>(block, m.arcs, a);
-            const V inv_d = V::load(p.inv_d + at);
-            const V dx =
-                V::load(p.dx + at) + inv_d * (dtheta - V(m.energy[a]) * V::load(push + m.site[a] * n));
-            dx.store(p.dx + at);
-            const auto active = V(0.0) < inv_d;
-            const V dz = V::load(p.target_x + at) - dx / select(active, inv_d, V(1.0));
-            primal = min(primal, select(active, step_to_zero(V::load(p.x + at), dx), V(1e30)));
-            dual = min(dual, select(active, step_to_zero(V::load(p.z + at), dz), V(1e30)));
+            const int i = m.site[a] * n;
+            const V z = V::load(p.z + at), inv_d = V::load(p.inv_d + at);
+            const V target = Corrector ? V::load(p.target + at) : V(-1.0) * z;
+            const V g = select(V(0.0) < inv_d,
+                               arc_error<V>(m, a, theta, z, V::load(shifted + i), target) +
+                                   (change - V(m.energy[a]) * V::load(push + i)),
+                               V(0.0));
+            const V dz = select(V(0.0) < inv_d, target - g, V(0.0)), scale = V(-1.0) / z;
+            along.primal = max(along.primal, g * scale);
+            along.dual = max(along.dual, dz * scale);
+            if constexpr (!Corrector) {
+                const V x = inv_d * z;
+                along.growth_x = along.growth_x + x * g;
+                along.growth_z = along.growth_z + x * dz;
+                along.second = along.second + inv_d * g * dz;
+            }
         }
     }
-    primal.store(step);
-    dual.store(step + n);
+    along.store(course);
 }
 
-// Complementarity after steps of these lengths along the present direction, added to sum[lane].
-template <class V>
-inline void interior_predict(const Model& m, const Interior& p, int block, double primal, double dual,
-                             double* sum) {
-    V total = V::load(sum);
-    for (int a = 0; a < m.arcs; ++a) {
-        const long at = offset<V>(block, m.arcs, a);
-        const V inv_d = V::load(p.inv_d + at), x = V::load(p.x + at), z = V::load(p.z + at),
-                dx = V::load(p.dx + at);
-        const V dz = V::load(p.target_x + at) - dx / select(V(0.0) < inv_d, inv_d, V(1.0));
-        total = total + select(V(0.0) < inv_d, (x + V(primal) * dx) * (z + V(dual) * dz), V(0.0));
-    }
-    for (int i = 0; i < m.sites; ++i) {
-        const long at = offset<V>(block, m.sites, i);
-        total = total + (V::load(p.s + at) + V(primal) * V::load(p.ds + at)) *
-                            (V::load(p.u + at) + V(dual) * V::load(p.du + at));
-    }
-    total.store(sum);
-}
+// Sites that are worked on together when the equity matrix is built: their numbers meet each load of the
+// factor.
+inline constexpr int tile = 4;
 
-// Targets (t/x, t/s) of the complementarity: mu = 0 and no direction for the predictor; mu and the present
-// direction's second order for the corrector (Mehrotra).
-template <class V>
-inline void interior_targets(const Model& m, const Interior& p, int block, bool corrector, double mu) {
-    for (int a = 0; a < m.arcs; ++a) {
-        const long at = offset<V>(block, m.arcs, a);
-        const V x = V::load(p.x + at), z = V::load(p.z + at), inv_d = V::load(p.inv_d + at);
-        V target = V(-1.0) * z;
-        if (corrector) {
-            const auto active = V(0.0) < inv_d;
-            const V dx = V::load(p.dx + at),
-                    dz = V::load(p.target_x + at) - dx / select(active, inv_d, V(1.0));
-            target = target + select(active, (V(mu) - dx * dz) / select(active, x, V(1.0)), V(0.0));
-        }
-        target.store(p.target_x + at);
-    }
-    for (int i = 0; i < m.sites; ++i) {
-        const long at = offset<V>(block, m.sites, i);
-        V target = V(-1.0) * V::load(p.u + at);
-        if (corrector) {
-            const auto finite = bounded(V::load(m.capacity + at)) & (V(0.0) < V::load(m.capacity + at));
-            target =
-                target +
-                select(finite, (V(mu) - V::load(p.ds + at) * V::load(p.du + at)) / V::load(p.s + at), V(0.0));
-        }
-        target.store(p.target_s + at);
-    }
-}
-
-// Takes the step.
-template <class V>
-inline void interior_move(const Model& m, const Interior& p, int block, double primal, double dual) {
-    for (int a = 0; a < m.arcs; ++a) {
-        const long at = offset<V>(block, m.arcs, a);
-        const V inv_d = V::load(p.inv_d + at), dx = V::load(p.dx + at);
-        const auto active = V(0.0) < inv_d;
-        const V dz = V::load(p.target_x + at) - dx / select(active, inv_d, V(1.0));
-        select(active, V::load(p.x + at) + V(primal) * dx, V(0.0)).store(p.x + at);
-        select(active, V::load(p.z + at) + V(dual) * dz, V(1.0)).store(p.z + at);
-    }
-    for (int j = 0; j < m.gateways; ++j) {
-        const long at = offset<V>(block, m.gateways, j);
-        (V::load(p.theta + at) + V(dual) * V::load(p.dtheta + at)).store(p.theta + at);
-    }
-    for (int i = 0; i < m.sites; ++i) {
-        const long at = offset<V>(block, m.sites, i);
-        (V::load(p.s + at) + V(primal) * V::load(p.ds + at)).store(p.s + at);
-        (V::load(p.u + at) + V(dual) * V::load(p.du + at)).store(p.u + at);
-    }
-}
-
-// Prices at the present point, the complementarity (added to sum[lane]) and the burden (totals += F y).
-template <class V>
-inline void interior_measure(const Model& m, const Interior& p, int block, const double* lambda, double* sum,
-                             double* totals) {
-    interior_prices<V>(m, p, block, lambda);
-    V total = V::load(sum);
-    for (int a = 0; a < m.arcs; ++a)
-        total =
-            total + V::load(p.x + offset<V>(block, m.arcs, a)) * V::load(p.z + offset<V>(block, m.arcs, a));
-    for (int i = 0; i < m.sites; ++i) {
-        const long at = offset<V>(block, m.sites, i);
-        const auto finite = bounded(V::load(m.capacity + at));
-        total = total + select(finite, V::load(p.s + at) * V::load(p.u + at), V(0.0));
-        add_footprints<V>(m, block, i, V::load(p.load + at), totals);
-    }
-    total.store(sum);
-}
+// Some sites, by tiles, and what the rows  L^-1 W eta  of each tile reach: places of gateways, ascending. In
+// `common` the places that two tiles both reach, pair by pair of the lower triangle.
+struct MatrixPlan {
+    int count = 0;
+    const int* sites = nullptr;
+    const int *reach_start = nullptr, *reach = nullptr;
+    const int *common_start = nullptr, *common = nullptr;
+};
 
 template <class V>
 EQUILOAD_HD double sum_lanes(V value) {
@@ -552,21 +547,8 @@ EQUILOAD_HD double sum_lanes(V value) {
     return lane[0];
 }
 
-// Sites that are worked on together when the equity matrix is built: their numbers meet each load of the
-// factor.
-inline constexpr int tile = 4;
-
-// The first gateway that feeds any of some sites: their rows are zero before it.
-EQUILOAD_HD int first_gateway(const Model& m, const Interior& p, const int* sites, int count) {
-    int first = m.gateways;
-    for (int c = 0; c < count; ++c)  // arcs by site are ordered by gateway
-        if (const int e = p.in_start[sites[c]];
-            e < p.in_start[sites[c] + 1] && p.gateway[p.in_arc[e]] < first)
-            first = p.gateway[p.in_arc[e]];
-    return first;
-}
-
-// Gateways j .. j + Rows - 1 of  value <- L^-1 value  for a tile of right-hand sides that start at `first`.
+// Rows j .. j + Rows - 1 of the tail of  value <- L^-1 value  for a tile of right-hand sides that start at
+// `first`.
 template <class V, int Rows>
 inline void forward_rows(const double* factor, int first, int j, double* value) {
     constexpr int n = V::lanes, width = tile * n;
@@ -589,27 +571,45 @@ inline void forward_rows(const double* factor, int first, int j, double* value) 
         }
 }
 
-// Rows of a tile of sites,  L^-1 W eta  as [gateway][tile][lane], from their first gateway on.
+// Rows of a tile of sites,  L^-1 W eta  as [place][tile][lane], where they reach.
 template <class V>
 inline void matrix_rows(const Model& m, const Interior& p, int block, const int* sites, int count,
-                        double* rows) {
+                        const int* reach, int reached, double* rows) {
     constexpr int n = V::lanes, width = tile * n;
-    const double* const factor = p.factor + static_cast<long>(block) * triangle(m.gateways + 1) * n;
-    const int first = first_gateway(m, p, sites, count);
-    for (long k = static_cast<long>(first) * tile; k < static_cast<long>(m.gateways) * tile; ++k)
-        V(0.0).store(rows + k * n);
+    const Elimination& order = p.order;
+    const double* const factor = block_factor<V>(p, block);
+    const double* const entries = factor + static_cast<long>(order.head) * n;
+    for (int k = 0; k < reached; ++k)
+        for (int c = 0; c < tile; ++c) V(0.0).store(rows + reach[k] * width + c * n);
     for (int c = 0; c < count; ++c) {
         const V eta = V::load(p.eta + offset<V>(block, m.sites, sites[c]));
-        for (int e = p.in_start[sites[c]]; e < p.in_start[sites[c] + 1]; ++e) {
-            const int a = p.in_arc[e];
-            double* const entry = rows + p.gateway[a] * width + c * n;
-            (V::load(entry) + eta * V(m.energy[a]) * V::load(p.inv_d + offset<V>(block, m.arcs, a)))
-                .store(entry);
+        for (int e = order.in_start[sites[c]]; e < order.in_start[sites[c] + 1]; ++e) {
+            const int a = order.in_arc[e];
+            add_total<V>(rows + order.in_place[e] * width + c * n,
+                         eta * V(m.energy[a]) * V::load(p.inv_d + offset<V>(block, m.arcs, a)));
         }
     }
+    int k = 0;
+    for (; k < reached && reach[k] < order.head; ++k) {
+        double* const row = rows + reach[k] * width;
+        V solved[tile];
+        for (int c = 0; c < tile; ++c) {
+            solved[c] = V::load(row + c * n) * V::load(factor + reach[k] * n);
+            solved[c].store(row + c * n);
+        }
+        for (int e = order.start[reach[k]]; e < order.start[reach[k] + 1]; ++e) {
+            const V l = V::load(entries + static_cast<long>(e) * n);
+            double* const other = rows + order.row[e] * width;
+            for (int c = 0; c < tile; ++c) (V::load(other + c * n) - l * solved[c]).store(other + c * n);
+        }
+    }
+    if (k == reached) return;
+    const double* const tail = factor + order.tail_at() * n;
+    const int first = reach[k] - order.head;
+    double* const tail_rows = rows + order.head * width;
     int j = first;
-    for (; j + 1 < m.gateways; j += 2) forward_rows<V, 2>(factor, first, j, rows);
-    if (j < m.gateways) forward_rows<V, 1>(factor, first, j, rows);
+    for (; j + 1 < order.tail(); j += 2) forward_rows<V, 2>(tail, first, j, tail_rows);
+    if (j < order.tail()) forward_rows<V, 1>(tail, first, j, tail_rows);
 }
 
 // Adds f_r f_q times the flow between two sites to their entries of the matrix.
@@ -625,73 +625,77 @@ inline void add_matrix_entry(const Model& m, int block, const int* sites, int co
 }
 
 // Adds F K F' among some sites to the lower triangle of `matrix`, row-major over (site, footprint) pairs. K
-// is kappa eta less the products of the rows  eta W' L^-T.  Scratch: [tile of sites][gateway][site][lane].
+// is kappa eta less the products of the rows  eta W' L^-T.  Scratch: [tile of sites][place][site][lane].
 template <class V>
-inline void interior_matrix(const Model& m, const Interior& p, int block, const int* sites, int count,
+inline void interior_matrix(const Model& m, const Interior& p, int block, const MatrixPlan& plan,
                             double* matrix, double* scratch) {
     constexpr int n = V::lanes, width = tile * n;
-    for (int c = 0; c < count; c += tile) {
-        const int wide = count - c < tile ? count - c : tile;
+    const int* common_start = plan.common_start;
+    for (int c = 0; c < plan.count; c += tile) {
+        const int wide = plan.count - c < tile ? plan.count - c : tile;
         const long size = static_cast<long>(m.gateways) * width;
         double* const rows = scratch + c / tile * size;
-        matrix_rows<V>(m, p, block, sites + c, wide, rows);
-        const int first_c = first_gateway(m, p, sites + c, wide);
-        for (int d = 0; d <= c; d += tile) {
+        const int* const reach = plan.reach_start + c / tile;
+        matrix_rows<V>(m, p, block, plan.sites + c, wide, plan.reach + reach[0], reach[1] - reach[0], rows);
+        for (int d = 0; d <= c; d += tile, ++common_start) {
             const double* const others = scratch + d / tile * size;
-            const int first_d = first_gateway(m, p, sites + d, tile < count - d ? tile : count - d);
-            const int first = first_c < first_d ? first_d : first_c;
             V flow[tile][tile];
             for (int k = 0; k < tile * tile; ++k) flow[k / tile][k % tile] = V(0.0);
-            for (int j = first; j < m.gateways; ++j)
+            for (int e = common_start[0]; e < common_start[1]; ++e)
                 for (int k = 0; k < tile; ++k) {
-                    const V row = V::load(rows + j * width + k * n);
+                    const V row = V::load(rows + plan.common[e] * width + k * n);
                     for (int l = 0; l < tile; ++l)
-                        flow[k][l] = flow[k][l] - row * V::load(others + j * width + l * n);
+                        flow[k][l] = flow[k][l] - row * V::load(others + plan.common[e] * width + l * n);
                 }
             for (int k = 0; k < wide; ++k)
                 for (int l = 0; l < tile && d + l <= c + k; ++l) {
-                    const long at = offset<V>(block, m.sites, sites[c + k]);
+                    const long at = offset<V>(block, m.sites, plan.sites[c + k]);
                     const V own = c + k == d + l ? V::load(p.kappa + at) * V::load(p.eta + at) : V(0.0);
-                    add_matrix_entry<V>(m, block, sites, count, c + k, d + l, flow[k][l] + own, matrix);
+                    add_matrix_entry<V>(m, block, plan.sites, plan.count, c + k, d + l, flow[k][l] + own,
+                                        matrix);
                 }
         }
     }
+}
+
+template <class V>
+inline void interior_solve_tail(const Interior& p, int block, double* values) {
+    solve_tail<V>(p.order, block_factor<V>(p, block), values + offset<V>(block, p.order.size, 0));
 }
 
 // The steps of one instruction set, as plain functions.
 struct BarrierKernels {
     int lanes;
     void (*start)(const Model&, const Interior&, int block, const double* lambda, double money);
-    void (*measure)(const Model&, const Interior&, int block, const double* lambda, double* sum,
-                    double* totals);
-    void (*factor)(const Model&, const Interior&, int block);
-    void (*diagonal)(const Model&, const Interior&, int block, double* totals);
-    void (*matrix)(const Model&, const Interior&, int block, const int* sites, int count, double* matrix,
+    void (*move)(const Model&, const Interior&, int block, const double* lambda, double primal, double dual,
+                 double* sum, double* totals);
+    void (*factor)(const Model&, const Interior&, int block, double* scratch);
+    void (*matrix)(const Model&, const Interior&, int block, const MatrixPlan&, double* matrix,
                    double* scratch);
-    void (*response)(const Model&, const Interior&, int block, const double* dlambda, double* totals,
-                     double* scratch);
-    void (*base)(const Model&, const Interior&, int block, double* totals, double* scratch);
-    void (*direction)(const Model&, const Interior&, int block, const double* dlambda, double* totals,
-                      double* step, double* scratch);
-    void (*predict)(const Model&, const Interior&, int block, double primal, double dual, double* sum);
-    void (*targets)(const Model&, const Interior&, int block, bool corrector, double mu);
-    void (*move)(const Model&, const Interior&, int block, double primal, double dual);
+    // A predictor and a corrector each:
+    void (*aim[2])(const Model&, const Interior&, int block, double mu, double* scratch);
+    void (*direction[2])(const Model&, const Interior&, int block, const double* dlambda, double* totals,
+                         double* course, double* scratch);
+    void (*settle)(const Model&, const Interior&, int block, double* totals, double* scratch);
+    void (*ask)(const Model&, const Interior&, int block, const double* dlambda, double* scratch);
+    void (*leave)(const Model&, const Interior&, int block, const double* dlambda, double* totals,
+                  double* scratch);
+    void (*solve_tail)(const Interior&, int block, double* values);
 };
 
 template <class V>
 constexpr BarrierKernels barrier_kernels() {
     return {V::lanes,
             interior_start<V>,
-            interior_measure<V>,
+            interior_move<V>,
             interior_factor<V>,
-            interior_diagonal<V>,
             interior_matrix<V>,
-            interior_response<V>,
-            interior_base<V>,
-            interior_direction<V>,
-            interior_predict<V>,
-            interior_targets<V>,
-            interior_move<V>};
+            {interior_aim<V, false>, interior_aim<V, true>},
+            {interior_direction<V, false>, interior_direction<V, true>},
+            interior_settle<V>,
+            interior_ask<V>,
+            interior_leave<V>,
+            interior_solve_tail<V>};
 }
 
 }  // namespace equiload

@@ -58,7 +58,7 @@ def solve(
     method : str
         "barrier" (structured interior point: fastest where no arc is delayed), "first-order"
         (any problem, any size, gains from warm starts), or "auto": barrier where it applies (no
-        delays, no norms), unless a warm start is already good enough; first-order for the rest
+        delays), unless a warm start is already good enough; first-order for the rest
         and where rounding ends the other's progress.
     precision : str
         "double", or "mixed": the first-order method stores what there is of every arc in single

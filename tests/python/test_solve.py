@@ -325,3 +325,11 @@ def test_a_first_bound_of_zero_and_sites_that_are_all_full():
     assert solution.status == "optimal" and solution.method == "barrier"
     assert solution.prices.capacity.max() < 1e5  # they have no bound here
     assert 0 <= el.certify(problem, solution).gap <= 1e-6
+
+
+def test_interior_point_of_many_gateways_that_share_few_sites():
+    problem = el.data.world(sites=800, gateways=700, slots=3, seed=0, arcs_per_gateway=4)
+    solution = el.solve(problem, method="barrier")
+    assert solution.status == "optimal" and solution.method == "barrier"
+    assert el.certify(problem, solution).gap <= 1e-6
+    assert solution.iterations < 60

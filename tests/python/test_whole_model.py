@@ -235,3 +235,25 @@ def test_prices_that_swing_while_most_cells_stand_at_a_bound(device, seed):
     )
     settings = {"method": "first-order", "device": device, "max_iterations": 20_000}
     assert_certified(problem, el.solve(problem, **settings), optimum(problem))
+
+
+@pytest.mark.parametrize("q", [1.01, 1.5, 2.0, 16.0, 100.0])
+def test_the_two_methods_agree_on_norms(fleet, q):
+    """Beside another term, with a history, a region without burden and a sensitivity."""
+    problem = fleet(slots=30)
+    name = next(iter(problem.equity))
+    burden = np.array(problem.footprints[name])
+    burden[:, problem.regions[name] == 0] = 0.0
+    problem = problem.replace(
+        footprints=dict(problem.footprints) | {name: burden},
+        equity=dict(problem.equity) | {name: el.Norm(problem.equity[name].weight, q)},
+        history={name: np.where(np.arange(problem.history[name].size) == 1, 3.0, 0.0)},
+        sensitivity={name: np.linspace(0.5, 2.0, problem.history[name].size)},
+    )
+    one, two = el.solve(problem, threads=1), el.solve(problem, threads=2)
+    other = el.solve(problem, method="first-order", tol=1e-5)
+    assert (one.method, one.status, other.status) == ("barrier", "optimal", "optimal")
+    assert one.iterations < 40
+    np.testing.assert_array_equal(one.allocation, two.allocation)
+    assert el.certify(problem, one).gap <= 1.01e-6
+    assert one.lower_bound <= other.objective and other.lower_bound <= one.objective
