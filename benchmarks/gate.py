@@ -25,7 +25,7 @@ from .benchmarks.common import ten_data_centres, world
 
 ALLOWED = 1.01
 ROOT = Path(__file__).resolve().parents[1]
-# Threads that wait count as they please, and so do those that NumPy's BLAS starts when it is imported.
+# Threads that wait count as they please, those that NumPy's BLAS starts at its import too.
 FIXED = {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(ROOT)}
 FIXED |= {"EQUILOAD_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 MORE = 3  # solves in the longer of two runs
