@@ -1,5 +1,7 @@
 """Development tasks: `nox -l` lists them, `nox -s tests` runs one."""
 
+from pathlib import Path
+
 import nox
 
 nox.options.sessions = ["lint", "types", "tests", "cpp"]
@@ -29,11 +31,30 @@ def types(session: nox.Session) -> None:
     session.run("mypy")
 
 
-@nox.session(python=["3.10", "3.11", "3.12", "3.13"])
+@nox.session(python=["3.10", "3.11", "3.12", "3.13", "3.14"])
 def tests(session: nox.Session) -> None:
     """Pytest on an installed wheel."""
     session.install(".[test]", env=ONE_ARCHITECTURE)
     session.run("pytest", *session.posargs)
+
+
+@nox.session
+def lowest(session: nox.Session) -> None:
+    """Pytest with the lowest release of every dependency that pyproject.toml admits."""
+    session.install("uv")
+    session.run(
+        "uv", "pip", "install", "--resolution=lowest-direct", ".[test]", env=ONE_ARCHITECTURE
+    )
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def supply(session: nox.Session) -> None:
+    """Known vulnerabilities and the licences of everything that the extras bring."""
+    session.install(".[all]", "pip-audit", "pip-licenses", env=ONE_ARCHITECTURE)
+    session.run("pip-licenses", "--format=markdown", "--order=license")
+    session.run("pip-licenses", "--partial-match", "--fail-on=GNU General Public;Affero")
+    session.run("pip-audit", "--skip-editable", *session.posargs)
 
 
 @nox.session
@@ -94,10 +115,29 @@ def bench(session: nox.Session) -> None:
     session.install(".[bench]", env=ONE_ARCHITECTURE)
     if session.posargs[:1] == ["peers"]:
         session.run("python", "-m", "benchmarks.peers", *session.posargs[1:])
-    else:
-        session.chdir("benchmarks")
-        session.run("asv", "machine", "--yes")
-        session.run("asv", "run", "--quick", "--python=same", *session.posargs)
+        return
+    # An installed package tells asv no commit, and without one nothing is kept.
+    commit = str(session.run("git", "rev-parse", "HEAD", silent=True, external=True)).strip()
+    session.chdir("benchmarks")
+    session.run("asv", "machine", "--yes")
+    kept = ["--python=same", f"--set-commit-hash={commit}"]
+    session.run("asv", "run", "--quick", *kept, *session.posargs)
+
+
+@nox.session
+def gate(session: nox.Session) -> None:
+    """Instructions, memory, iterations and gaps against another commit: `nox -s gate -- main`."""
+    base = session.posargs[0] if session.posargs else "main"
+    here, there = Path.cwd(), Path(session.create_tmp()) / "base"
+    measured = [there.parent / f"{name}.json" for name in ("base", "head")]
+    session.run("git", "worktree", "add", "--force", "--detach", str(there), base, external=True)
+    try:
+        for source, out in zip((there, here), measured, strict=True):
+            session.install("--force-reinstall", str(source), env=ONE_ARCHITECTURE)
+            session.run("python", "-m", "benchmarks.gate", "measure", str(out))
+    finally:
+        session.run("git", "worktree", "remove", "--force", str(there), external=True)
+    session.run("python", "-m", "benchmarks.gate", "compare", *map(str, measured))
 
 
 @nox.session

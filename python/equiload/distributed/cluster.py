@@ -263,7 +263,8 @@ class Sweep(Sequence[Any]):
                     show(len(self._found))
                 yield from batch
         finally:
-            client.cancel([*sent, shared])
+            if client.status == "running":  # a sweep may be dropped after its client has closed
+                client.cancel([*sent, shared])
 
     def _received(self, k: int, result: Any) -> Any:
         if isinstance(result, InputError):
