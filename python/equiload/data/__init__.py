@@ -1,6 +1,7 @@
 """Scenarios: made from a seed, read from public data, kept in files."""
 
 from .align import SiteTable, align, read, read_sites
+from .climate import Climate
 from .eglb import read_eglb
 from .files import from_xarray, load, save, to_xarray
 from .frames import from_pandas
@@ -17,6 +18,7 @@ from .weather import read_weather, water_use, wet_bulb
 from .world import world
 
 __all__ = [
+    "Climate",
     "SiteTable",
     "TimeTable",
     "align",

