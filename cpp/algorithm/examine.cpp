@@ -45,10 +45,8 @@ void Examiner::begin() {
     for (int s : all) {
         const Report& report = candidates_.report(s);
         run(s).planned = report.feasible;
-        if (report.feasible || report.cut.empty()) continue;
-        std::vector<double> u(run(s).reduced.slots * run(s).reduced.sites, 0.0);
-        for (std::size_t cell : report.cut) u[cell] = 1.0;
-        if (std::vector<double> ray = infeasibility_ray(run(s).reduced, u, team_); !ray.empty())
+        if (report.feasible || report.scarcity.empty()) continue;
+        if (std::vector<double> ray = infeasibility_ray(run(s).reduced, report.scarcity, team_); !ray.empty())
             run(s).proof = {std::move(ray), {}}, run(s).status = Status::infeasible;
     }
 }
