@@ -84,9 +84,11 @@ void Examiner::consider_allocations(List candidates) {
     candidates_.evaluate(feasible);
     for (int s : feasible) {
         const Budgets::Totals& totals = candidates_.report(s).totals;
-        if (run(s).budgets.exceeded(totals)) {
-            const std::optional<double> share = run(s).budgets.share(totals);
-            if (!share) continue;
+        // An excess that is accepted would buy an objective below the bound: better none, where that can be.
+        const std::optional<double> share =
+            run(s).budgets.exceeded(totals, 1e-15) ? run(s).budgets.share(totals) : std::nullopt;
+        if (!share && run(s).budgets.exceeded(totals)) continue;
+        if (share) {
             shares[static_cast<std::size_t>(s)] = *share;
             blends.push_back(s);
         }

@@ -153,7 +153,9 @@ class Static:
 
 
 def _static_from(values: dict[str, Any]) -> Static:
-    shown = {n: MappingProxyType(v) if isinstance(v, dict) else v for n, v in values.items()}
+    shown: dict[str, Any] = {
+        n: MappingProxyType(v) if isinstance(v, dict) else v for n, v in values.items()
+    }
     return Static(**shown)
 
 
