@@ -22,9 +22,10 @@ struct Report {
     std::vector<std::vector<double>> equity;  // its prices of the regions' burdens, [footprint][region]
     Breakdown costs;
     Budgets::Totals totals;
-    double overload = 0;           // the energy above capacities at their prices, USD
-    bool feasible = false;         // after a plan or a repair: is every capacity kept?
-    std::vector<std::size_t> cut;  // after a plan, if known: cells that too much work cannot leave
+    double overload = 0;    // the energy above capacities at their prices, USD
+    bool feasible = false;  // after a plan or a repair: is every capacity kept?
+    std::vector<double>
+        scarcity;  // after a plan that failed, if known: prices (T, I) of capacity that show why
 };
 
 // Candidates of the reduced problem, an allocation x (T, A) and energy prices v (T, I) each, and the best of

@@ -45,10 +45,8 @@ void Examiner::begin() {
     for (int s : all) {
         const Report& report = candidates_.report(s);
         run(s).planned = report.feasible;
-        if (report.feasible || report.cut.empty()) continue;
-        std::vector<double> u(run(s).reduced.slots * run(s).reduced.sites, 0.0);
-        for (std::size_t cell : report.cut) u[cell] = 1.0;
-        if (std::vector<double> ray = infeasibility_ray(run(s).reduced, u, team_); !ray.empty())
+        if (report.feasible || report.scarcity.empty()) continue;
+        if (std::vector<double> ray = infeasibility_ray(run(s).reduced, report.scarcity, team_); !ray.empty())
             run(s).proof = {std::move(ray), {}}, run(s).status = Status::infeasible;
     }
 }
@@ -86,9 +84,11 @@ void Examiner::consider_allocations(List candidates) {
     candidates_.evaluate(feasible);
     for (int s : feasible) {
         const Budgets::Totals& totals = candidates_.report(s).totals;
-        if (run(s).budgets.exceeded(totals)) {
-            const std::optional<double> share = run(s).budgets.share(totals);
-            if (!share) continue;
+        // An excess that is accepted would buy an objective below the bound: better none, where that can be.
+        const std::optional<double> share =
+            run(s).budgets.exceeded(totals, 1e-15) ? run(s).budgets.share(totals) : std::nullopt;
+        if (!share && run(s).budgets.exceeded(totals)) continue;
+        if (share) {
             shares[static_cast<std::size_t>(s)] = *share;
             blends.push_back(s);
         }

@@ -39,10 +39,10 @@ double Budgets::excess(const Totals& totals, const Totals& prices) const {
     return sum;
 }
 
-bool Budgets::exceeded(const Totals& totals) const {
+bool Budgets::exceeded(const Totals& totals, double tolerance) const {
     for (std::size_t r : budgeted_)
         for (std::size_t g = 0; g < totals[r].size(); ++g)
-            if (totals[r][g] > problem_.footprints[r].limit[g] * (1 + budget_tolerance)) return true;
+            if (totals[r][g] > problem_.footprints[r].limit[g] * (1 + tolerance)) return true;
     return false;
 }
 

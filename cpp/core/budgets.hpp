@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "algorithm/equity.hpp"
 #include "core/problem.hpp"
 
 namespace equiload {
@@ -26,7 +27,7 @@ class Budgets {
     // sum lambda max(0, E - B): what the excess costs at prices lambda. Regions without a budget do not
     // count.
     double excess(const Totals& totals, const Totals& prices) const;
-    bool exceeded(const Totals& totals) const;
+    bool exceeded(const Totals& totals, double tolerance = budget_tolerance) const;
 
     // The share of the allocation with room that a blend needs to exceed no budget; nothing where there is
     // none with room enough.

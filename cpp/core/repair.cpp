@@ -5,6 +5,8 @@
 #include <tuple>
 
 #include "algorithm/repair_steps.hpp"
+#include "core/certificate.hpp"
+#include "core/most_work.hpp"
 
 namespace equiload {
 
@@ -33,14 +35,29 @@ Repair::Repair(const Problem& problem)
 
 RepairOutcome Repair::run(double* allocation, const double* v, Team& team) const {
     serve(allocation, team);  // first: what it adds must fit as well
-    return over_windows(allocation, v, team, false);
+    std::vector<RepairOutcome> failed = over_windows(allocation, v, team, false);
+    return failed.empty() ? RepairOutcome{} : std::move(failed.front());
 }
 
 RepairOutcome Repair::plan(double* allocation, const double* v, Team& team) const {
-    return over_windows(allocation, v, team, true);
+    std::vector<RepairOutcome> failed = over_windows(allocation, v, team, true);
+    const auto horizon = static_cast<std::size_t>(model_.horizon);
+    for (RepairOutcome& outcome : failed) {
+        // Where all arcs draw the same energy, the cut is as good as prices; else it may be none.
+        outcome.prices.assign(problem_.slots * problem_.sites, 0.0);
+        for (std::size_t cell : outcome.cut) outcome.prices[cell] = 1;
+        if (!infeasibility_ray(problem_, outcome.prices, team).empty()) return std::move(outcome);
+        MostWork most = serve_most(problem_, outcome.first, std::min(outcome.first + horizon, problem_.slots),
+                                   allocation);
+        outcome.prices = std::move(most.prices);
+        if (!most.all) return std::move(outcome);
+    }
+    if (!failed.empty()) serve(allocation, team);
+    return {};
 }
 
-RepairOutcome Repair::over_windows(double* allocation, const double* v, Team& team, bool fill) const {
+std::vector<RepairOutcome> Repair::over_windows(double* allocation, const double* v, Team& team,
+                                                bool fill) const {
     const auto horizon = static_cast<std::size_t>(model_.horizon);
     const std::size_t windows = (problem_.slots + horizon - 1) / horizon;
     const auto bytes = static_cast<std::size_t>(RepairScratch::bytes(model_, 1));
@@ -54,16 +71,15 @@ RepairOutcome Repair::over_windows(double* allocation, const double* v, Team& te
             outcomes[k] = repair(allocation, v, scratch, static_cast<int>(k) * model_.horizon, fill);
     });
     serve(allocation, team);
-    for (RepairOutcome& outcome : outcomes)
-        if (!outcome.feasible) return std::move(outcome);
-    return {};
+    std::erase_if(outcomes, [](const RepairOutcome& outcome) { return outcome.feasible; });
+    return outcomes;
 }
 
 RepairOutcome Repair::repair(double* allocation, const double* v, const RepairScratch& scratch, int first,
                              bool fill) const {
     const int last = std::min(first + model_.horizon, model_.slots);
     if (repair_window(Solo{}, model_, allocation, v, scratch, first, last, fill)) return {};
-    RepairOutcome outcome{false, {}};
+    RepairOutcome outcome{false, static_cast<std::size_t>(first), {}, {}};
     const std::size_t begin = static_cast<std::size_t>(first) * problem_.sites;
     for (std::size_t c = 0; c < static_cast<std::size_t>(last - first) * problem_.sites; ++c)
         if (scratch.reached[c]) outcome.cut.push_back(begin + c);

@@ -13,9 +13,11 @@ namespace equiload {
 struct RepairScratch;
 
 struct RepairOutcome {
-    bool feasible = true;  // every load <= capacity (1 + 1e-9)
+    bool feasible = true;   // every load <= capacity (1 + 1e-9)
+    std::size_t first = 0;  // the slot that what failed begins with
     std::vector<std::size_t>
         cut;  // cells (slot * sites + site) that the work of the first failing slot cannot leave
+    std::vector<double> prices;  // of a plan: (T, I) of capacity, at which the work needs more than there is
 };
 
 // Moves work from over-full cells along the cheapest residual paths at energy prices v (T, I): cell ->
@@ -27,7 +29,8 @@ class Repair {
     RepairOutcome run(double* allocation, const double* v, Team& team) const;
 
     // A first plan: each gateway fills its cheapest arcs (cost and price) that still have room; what is left
-    // goes to the cheapest arc and is then repaired.
+    // goes to the cheapest arc and is then repaired. Where that fails, whatever serves most work tells
+    // whether there is a plan.
     RepairOutcome plan(double* allocation, const double* v, Team& team) const;
 
     // Does each unit of work have an arc that ends within the horizon? The slots and gateways where it has
@@ -42,7 +45,8 @@ class Repair {
     const RowModel& rows() const { return model_; }
 
  private:
-    RepairOutcome over_windows(double* allocation, const double* v, Team& team, bool fill) const;
+    // Of every window that fails; none: feasible.
+    std::vector<RepairOutcome> over_windows(double* allocation, const double* v, Team& team, bool fill) const;
     RepairOutcome repair(double* allocation, const double* v, const RepairScratch& scratch, int first,
                          bool fill) const;
 

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -47,7 +48,9 @@ struct Progress {
 
 struct Solution {
     Status status = Status::unsolved;
-    double objective = 0, lower_bound = 0, gap = 0;
+    // Without an answer nothing is known of what one costs.
+    double objective = std::numeric_limits<double>::infinity(), lower_bound = -objective;
+    double gap = std::numeric_limits<double>::quiet_NaN();
     std::vector<double> allocation;  // (T, A)
     std::vector<double> shed;        // (T, J), empty unless work may be shed
     std::vector<double> site_load;   // (T, I)

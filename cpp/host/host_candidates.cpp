@@ -37,7 +37,7 @@ void HostCandidates::plan(List list) {
     if (list.empty()) return;
     x_.assign(problem_.slots * problem_.arcs, 0.0);
     RepairOutcome planned = repair_.plan(x_.data(), start_.v.data(), team_);
-    report_.feasible = planned.feasible, report_.cut = std::move(planned.cut);
+    report_.feasible = planned.feasible, report_.scarcity = std::move(planned.prices);
     if (start_.x.empty()) start_.x = x_;
 }
 

@@ -9,7 +9,10 @@ from ._arrays import FloatArray
 from .infeasibility import Infeasibility
 from .problem import Problem
 
-__all__ = ["SCALARS", "Answer", "Prices"]
+__all__ = ["SCALARS", "WITHOUT_ANSWER", "Answer", "Prices"]
+
+# Statuses whose arrays are zeros and whose numbers are infinite or NaN.
+WITHOUT_ANSWER = ("infeasible", "unsolved")
 
 # What describes a solution beside its arrays, in the words of the core.
 SCALARS = ["status", "objective", "lower_bound", "gap", "iterations", "restarts"]

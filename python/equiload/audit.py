@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ import numpy as np
 from ._account import operator_cost
 from ._arrays import FloatArray
 from ._call import call, follow, read_settings
-from .answer import Answer
+from .answer import WITHOUT_ANSWER, Answer
 from .html import grid
 
 __all__ = ["Audit", "FootprintAudit", "audit", "audit_footprint", "gini", "price_of_fairness"]
@@ -51,12 +52,17 @@ class Audit(Mapping[str, FootprintAudit]):
     operator_cost : float
         What the operator pays: the objective without the equity terms, USD.
     price_of_fairness : float or None
-        How much less the operator would pay without any equity term, USD; None if not asked for.
+        How much less the operator would pay without any equity term, USD; None if not asked for,
+        NaN if the solve without them did not reach its tolerance.
+    message : str
+        What is missing, and why: the whole audit where there is no allocation, whose numbers are
+        then NaN.
     """
 
     footprints: Mapping[str, FootprintAudit]
     operator_cost: float
     price_of_fairness: float | None = None
+    message: str = ""
 
     def __getitem__(self, name: str) -> FootprintAudit:
         """Return the row of one footprint."""
@@ -81,6 +87,8 @@ class Audit(Mapping[str, FootprintAudit]):
 
     def __str__(self) -> str:
         """Print the table."""
+        if math.isnan(self.operator_cost):
+            return self.message
         lines = [f"{'footprint':<12}{'max':>12}{'mean':>12}{'max/mean':>10}{'Gini':>8}  binding"]
         for name, row in self.items():
             shares = [f"{region} ({price:.4g})" for region, price in list(row.binding.items())[:4]]
@@ -90,7 +98,9 @@ class Audit(Mapping[str, FootprintAudit]):
             )
             lines.append(f"{name:<12}{numbers}  {', '.join(shares) or '-'}")
         cost = f"operator cost {self.operator_cost:.8g} USD"
-        if self.price_of_fairness is not None:
+        if self.message:
+            cost += f"; {self.message}"
+        elif self.price_of_fairness is not None:
             share = self.price_of_fairness / max(1.0, abs(self.operator_cost))
             cost += f", of which fairness {self.price_of_fairness:.6g} USD ({share:.2%})"
         return "\n".join([*lines, cost])
@@ -98,23 +108,37 @@ class Audit(Mapping[str, FootprintAudit]):
 
 def audit(answer: Answer, fairness: bool = False) -> Audit:
     """Report how an answer, in NumPy arrays, spreads every footprint; see `Solution.audit`."""
+    if answer.status in WITHOUT_ANSWER:
+        nothing = FootprintAudit(math.nan, math.nan, math.nan, math.nan, math.nan, {})
+        reason = f": {answer.infeasibility}" if answer.infeasibility else ""
+        text = f"there is no allocation to audit; the problem is {answer.status}{reason}"
+        extra = math.nan if fairness else None
+        return Audit(dict.fromkeys(answer.footprints, nothing), math.nan, extra, text)
     rows = {
         name: audit_footprint(totals, _binding(answer, name))
         for name, totals in answer.footprints.items()
     }
-    extra = price_of_fairness(answer) if fairness else None
-    return Audit(rows, operator_cost(answer.breakdown), extra)
+    cost = operator_cost(answer.breakdown)
+    if not fairness:
+        return Audit(rows, cost)
+    extra, status = price_of_fairness(answer)
+    text = "" if status == "optimal" else f"what fairness costs is unknown: without it, {status}"
+    return Audit(rows, cost, extra, text)
 
 
-def price_of_fairness(answer: Answer) -> float:
-    """Return how much less the operator would pay without any equity term, USD.
+def price_of_fairness(answer: Answer) -> tuple[float, str]:
+    """Return how much less the operator would pay without any equity term, USD, and a status.
 
-    Solves the problem of the answer without its equity terms.
+    Solves the problem of the answer without its equity terms; unless that ends "optimal", which the
+    status says, the price is NaN.
     """
     blind = answer.problem.replace(equity={})
     settings = read_settings()
     raw = call(blind, settings, worker=follow(settings, [blind])).completed()
-    return operator_cost(answer.breakdown) - raw.result.objective
+    status = raw.result.status
+    if status != "optimal":
+        return math.nan, status
+    return operator_cost(answer.breakdown) - raw.result.objective, status
 
 
 def _binding(answer: Answer, name: str) -> dict[str, float]:

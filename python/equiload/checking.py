@@ -156,8 +156,8 @@ def _capacity(problem: Problem) -> Iterator[Finding]:
 
 
 def _exceeds(need: AnyArray, there: AnyArray) -> BoolArray:
-    """Say where a need is larger than what there is by more than rounding."""
-    return need > there * (1 + 1e-12)
+    """Say where a need is larger than what there is by more than a solve accepts."""
+    return need > there * (1 + 5e-10)
 
 
 def _overfull(problem: Problem, slot: int, what: str, there: str) -> Finding:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -81,6 +83,12 @@ class Static:
     site_names: tuple[str, ...] | None
     gateway_names: tuple[str, ...] | None
 
+    def __reduce__(self) -> tuple[Callable[..., Static], tuple[dict[str, Any]]]:
+        """Pickle the fields; views of mappings, which cannot be, as what they show."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        plain = {n: dict(v) if isinstance(v, Mapping) else v for n, v in values.items()}
+        return _static_from, (plain,)
+
     @property
     def gateways(self) -> int:
         """Number of gateways J."""
@@ -142,6 +150,13 @@ class Static:
             quadratic=curve,
             idle=None if idle is None else _row("idle", idle, site, 0.0),
         )
+
+
+def _static_from(values: dict[str, Any]) -> Static:
+    shown: dict[str, Any] = {
+        n: MappingProxyType(v) if isinstance(v, dict) else v for n, v in values.items()
+    }
+    return Static(**shown)
 
 
 def _row(field: str, value: ArrayLike, axis: Axis, low: float) -> FloatArray:

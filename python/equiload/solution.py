@@ -13,7 +13,7 @@ import numpy as np
 from ._arrays import FloatArray
 from ._call import Raw
 from ._devices import Device, device_of
-from .answer import SCALARS, Answer, Prices
+from .answer import SCALARS, WITHOUT_ANSWER, Answer, Prices
 from .audit import Audit, audit
 from .errors import InputError
 from .html import card
@@ -55,8 +55,9 @@ class Solution(Answer, Labelled):
         "interrupted" (a callback, or Ctrl-C), "infeasible", or "unsolved".
     objective, lower_bound : float
         Cost of the allocation and the bound of the prices, USD, both recomputed from the data.
+        Without an answer the cost is infinite, and the bound as well if there provably is none.
     gap : float
-        ``(objective - lower_bound) / max(1, |objective|)``.
+        ``(objective - lower_bound) / max(1, |objective|)``; NaN without an answer.
     allocation : ndarray of float64, shape (T, A)
         Work released in each slot that each arc serves; all demand, within every capacity.
     shed : ndarray of float64, shape (T, J), or None
@@ -249,6 +250,8 @@ class Solution(Answer, Labelled):
             large |= raw.output.arrays
         costs = [getattr(result, f"{name}_cost") for name in (*COSTS[:-1], "fixed")]
         equity_costs = dict(zip(problem.footprints, result.equity_costs, strict=True))
+        if result.status in WITHOUT_ANSWER:
+            costs, equity_costs = [math.nan] * len(costs), dict.fromkeys(equity_costs, math.nan)
         equity_prices = dict(zip(problem.footprints, result.equity_prices, strict=True))
         solution = cls(
             problem=problem,

@@ -14,6 +14,7 @@ from . import plot
 from ._account import operator_cost
 from ._arrays import Axis, FloatArray, frozen, read_floats, require
 from ._call import WarmStart, call_batch, follow, make_start, raises, read_settings
+from .answer import WITHOUT_ANSWER
 from .equity import Budget
 from .errors import InputError, Interrupted
 from .html import grid
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = ["Frontier", "frontier", "solve_batch"]
-
-_USELESS = ("infeasible", "unsolved")
 
 
 def solve_batch(
@@ -250,7 +249,7 @@ def frontier(
         found |= zip(wave, map(Solution._from_core, raws), strict=True)
         interrupted = raws[0].result.interrupted
         if interrupted:
-            found = {n: found[n] for n in found if found[n].status not in _USELESS}
+            found = {n: found[n] for n in found if found[n].status not in WITHOUT_ANSWER}
             break
     solved = {order[place]: solution for place, solution in found.items()}
     kept = np.array(sorted(solved), dtype=np.intp)
@@ -285,7 +284,7 @@ def _between(problem: Problem, place: int, found: Mapping[int, Solution]) -> War
 
     The prices of the mixture belong to its weights, and bound and cost are off to second order.
     """
-    usable = sorted(n for n, solution in found.items() if solution.status not in _USELESS)
+    usable = sorted(n for n, solution in found.items() if solution.status not in WITHOUT_ANSWER)
     below, above = [n for n in usable if n < place], [n for n in usable if n > place]
     near = [found[n] for n in below[-1:] + above[:1]]
     starts = [make_start(problem, solution) for solution in near]

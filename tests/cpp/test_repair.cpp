@@ -8,6 +8,7 @@
 
 #include "algorithm/repair_steps.hpp"
 #include "core/certificate.hpp"
+#include "core/most_work.hpp"
 #include "core/repair.hpp"
 #include "fibers.hpp"
 #include "support.hpp"
@@ -293,3 +294,31 @@ TEST_CASE("work without an arc that ends in time is stranded") {
 
 }  // namespace
 }  // namespace equiload::test
+
+TEST_CASE("work that draws unlike energies at its sites fits, or prices prove that it does not") {
+    for (std::uint64_t seed = 0; seed < 40; ++seed) {
+        CAPTURE(seed);
+        Shape shape;
+        shape.slots = 1, shape.delays = false, shape.gateways = 5, shape.arcs_each = 3;
+        World w = random_world(shape, seed);
+        for (std::size_t a = 0; a < w.energy.size(); ++a)
+            w.energy[a] = 0.5 + 0.1 * static_cast<double>((7 * a + seed) % 13);
+        for (std::size_t k = 0; k < w.capacity.size(); ++k)
+            w.capacity[k] = 3 + static_cast<double>((k + seed) % 4);
+        Values x(w.view().arcs);
+        // How much of the work fits, by bisection; then a little less, and a little more.
+        double low = 0, high = 1;
+        const Values demand = w.demand;
+        const auto fits = [&](double share) {
+            for (std::size_t k = 0; k < demand.size(); ++k) w.demand[k] = share * demand[k];
+            return serve_most(w.view(), 0, 1, x.data()).all;
+        };
+        while (fits(high)) high *= 2;
+        for (int n = 0; n < 60; ++n) (fits((low + high) / 2) ? low : high) = (low + high) / 2;
+        REQUIRE(fits(low * (1 - 1e-9)));
+        check_feasible(w, x);
+        REQUIRE_FALSE(fits(low * (1 + 1e-9)));
+        Team team(1);
+        CHECK_FALSE(infeasibility_ray(w.view(), serve_most(w.view(), 0, 1, x.data()).prices, team).empty());
+    }
+}

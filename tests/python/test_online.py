@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import copy
+import pickle
 from itertools import pairwise
 
 import numpy as np
@@ -441,6 +443,32 @@ def test_compare_lists_every_policy_beside_the_optimum() -> None:
     frame = table.to_pandas()
     assert isinstance(frame, pandas.DataFrame)
     assert frame.loc["Nearest", "objective"] == table.runs["Nearest"].objective
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_policies_can_be_copied_and_pickled_in_the_middle_of_a_run(name: str) -> None:
+    problem = small(9, quadratic=0.1 if name == "auto" else None)
+    policy = policies(problem)[name]
+    for t in range(4):
+        policy.step(problem.slot(t))
+    others = [copy.deepcopy(policy), pickle.loads(pickle.dumps(policy))]
+    assert others[1].static.network == policy.static.network
+    for t in range(4, 9):
+        decision = policy.step(problem.slot(t))
+        for other in others:
+            np.testing.assert_array_equal(
+                other.step(problem.slot(t)).allocation, decision.allocation
+            )
+
+
+def test_what_is_known_beforehand_can_be_pickled() -> None:
+    static = small(3).static()
+    again = pickle.loads(pickle.dumps(static))
+    assert dict(again.equity) == dict(static.equity) and again.network == static.network
+    with pytest.raises(TypeError):
+        again.equity["carbon"] = el.Sum(1.0)
+    slot = pickle.loads(pickle.dumps(small(3).slot(1)))
+    np.testing.assert_array_equal(slot.price, small(3).price[1])
 
 
 def test_simulate_stops_when_asked() -> None:

@@ -7,6 +7,7 @@ import pytest
 from oracle import judge
 
 import equiload as el
+from equiload import audit as audit_module
 from equiload import solution as solution_module
 from equiload.audit import gini
 
@@ -122,6 +123,27 @@ def test_price_of_fairness(solution):
     audit = solution.audit(price_of_fairness=True)
     assert audit.price_of_fairness > 0
     assert "of which fairness" in str(audit)
+
+
+def test_what_fairness_costs_is_unknown_if_the_solve_without_it_fails(solution, monkeypatch):
+    def stopped(problem, settings, **rest):
+        settings.max_iterations = 1
+        return call(problem, settings, **rest)
+
+    call = audit_module.call
+    monkeypatch.setattr(audit_module, "call", stopped)
+    audit = solution.audit(price_of_fairness=True)
+    assert np.isnan(audit.price_of_fairness) and audit.operator_cost > 0
+    assert "what fairness costs is unknown: without it, feasible" in str(audit)
+
+
+def test_without_an_answer_there_is_nothing_to_audit(problem):
+    found = el.solve(problem.replace(demand=problem.demand * 9))
+    assert found.objective == found.lower_bound == np.inf and np.isnan(found.gap)
+    assert all(np.isnan(part) for part in found.breakdown.values())
+    audit = found.audit(price_of_fairness=True)
+    assert "no allocation to audit; the problem is infeasible: slot" in str(audit)
+    assert np.isnan(audit["carbon"].max) and np.isnan(audit.operator_cost)
 
 
 def test_gini():

@@ -333,3 +333,33 @@ def test_interior_point_of_many_gateways_that_share_few_sites():
     assert solution.status == "optimal" and solution.method == "barrier"
     assert el.certify(problem, solution).gap <= 1e-6
     assert solution.iterations < 60
+
+
+@pytest.mark.parametrize("excess", [1e-9, 1e-8, 1e-6, -1e-9])
+@pytest.mark.parametrize("energy", [[1.0, 1.0, 1.0], [0.7, 1.9, 1.3]])
+def test_hardly_too_much_is_too_much(energy, excess):
+    """The first gateway fills the first site; the second shares the second with what is left."""
+    network = el.Network.from_arcs([0, 0, 1], [0, 1, 1], 0, energy)
+    first, second = 2.0 + 3.0 / energy[0], (5.0 - 2.0 * energy[1]) / energy[2]
+    problem = el.Problem(
+        [[first * (1 + excess), second]], [3.0, 5.0], [[1.0, 2.0]], network=network
+    )
+    found = el.solve(problem, max_iterations=1000)
+    assert found.status == ("infeasible" if excess > 0 else "optimal")
+    assert el.check(problem).ok == (excess < 0)
+    if excess > 0:
+        assert found.objective == np.inf and np.isnan(found.gap)
+        assert el.certify(problem, found).lower_bound == np.inf
+
+
+@pytest.mark.parametrize("seed", [7, 17, 23, 48, 56])
+def test_an_accepted_excess_over_a_budget_buys_nothing(seed):
+    rng = np.random.default_rng(seed)
+    burden, demand = rng.uniform(0, 1, (6, 5)), rng.uniform(1, 5, (6, 4))
+    price = rng.uniform(10, 50, (6, 5))
+    problem = el.Problem(
+        demand, [8.0] * 5, price, footprints={"c": burden}, equity={"c": el.Max(1e5)}
+    )
+    least = el.solve(problem, tol=1e-9).footprints["c"].max()
+    found = el.solve(problem.replace(equity={"c": el.Budget(least * 1.02)}), tol=1e-9)
+    assert found.status == "optimal" and found.gap >= -1e-14

@@ -72,6 +72,7 @@ class Dispatcher:
 
     def __init__(self, static: Static, arc_cost: FloatArray | None = None) -> None:
         self._static = static
+        self._arc_cost = arc_cost
         network = static.network
         self.delays = int(network.delay.max())
         cost = network.cost if arc_cost is None else arc_cost
@@ -84,6 +85,10 @@ class Dispatcher:
             self._solver = _core.SlotSolver(
                 gateways, self._cells, network.gateway, cell, energy, cost, static.shed_cost
             )
+
+    def __reduce__(self) -> tuple[type[Dispatcher], tuple[Static, FloatArray | None]]:
+        """Pickle what it was made from; the compiled solver is built anew."""
+        return Dispatcher, (self._static, self._arc_cost)
 
     def __call__(
         self, slot: Slot, price: FloatArray, committed: FloatArray | None, left: int | None

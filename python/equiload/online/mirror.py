@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -234,7 +235,16 @@ def decaying(first: float) -> Callable[[int], float]:
         The step of the first slot, 1/USD; above 0.
     """
     first = read_number("first", first, "it must be above 0", 0.0, open_=True)
-    return lambda slot: first / math.sqrt(slot + 1)
+    return partial(_decayed, first)
+
+
+def _decayed(first: float, slot: int) -> float:
+    return first / math.sqrt(slot + 1)
+
+
+def _constant(step: float, slot: int) -> float:
+    _ = slot
+    return step
 
 
 def _read_step(step: Step) -> Callable[[int], float] | None:
@@ -245,7 +255,7 @@ def _read_step(step: Step) -> Callable[[int], float] | None:
         return None
     rule = 'it must be "auto", a number above 0 in 1/USD, or a function of the slot'
     constant = read_number("step", step, rule, 0.0, open_=True)
-    return lambda slot: constant
+    return partial(_constant, constant)
 
 
 def _read_cap(
