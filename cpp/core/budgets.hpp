@@ -7,7 +7,7 @@
 #include <span>
 #include <vector>
 
-#include "algorithm/equity.hpp"
+#include "algorithm/equity/budget.hpp"
 #include "core/problem.hpp"
 
 namespace equiload {

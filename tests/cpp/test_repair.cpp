@@ -292,9 +292,6 @@ TEST_CASE("work without an arc that ends in time is stranded") {
     CHECK(Repair(w.view()).stranded().empty());
 }
 
-}  // namespace
-}  // namespace equiload::test
-
 TEST_CASE("work that draws unlike energies at its sites fits, or prices prove that it does not") {
     for (std::uint64_t seed = 0; seed < 40; ++seed) {
         CAPTURE(seed);
@@ -322,3 +319,6 @@ TEST_CASE("work that draws unlike energies at its sites fits, or prices prove th
         CHECK_FALSE(infeasibility_ray(w.view(), serve_most(w.view(), 0, 1, x.data()).prices, team).empty());
     }
 }
+
+}  // namespace
+}  // namespace equiload::test
