@@ -13,4 +13,3 @@ exclude_patterns = ["_build"]
 autodoc_default_options = {"members": True, "inherited-members": True}
 autodoc_typehints = "none"  # the docstrings say it in words
 numpydoc_show_class_members = False
-suppress_warnings = ["toc.empty_glob"]  # pages that are not there yet
