@@ -15,6 +15,7 @@ import equiload as el
 from equiload import _core
 from equiload.online import (
     PRESETS,
+    Fading,
     Greedy,
     MirrorDescent,
     Nearest,
@@ -23,6 +24,7 @@ from equiload.online import (
     Persistence,
     Policy,
     RecedingHorizon,
+    Resolve,
     Robust,
     decaying,
 )
@@ -30,6 +32,9 @@ from equiload.online import (
 
 def small(slots: int = 30, **changes: object) -> el.Problem:
     return el.data.world(12, 6, slots, seed=4, arcs_per_gateway=5).replace(**changes)
+
+
+EARLIER = small(6)
 
 
 def policies(problem: el.Problem) -> dict[str, Policy]:
@@ -44,6 +49,8 @@ def policies(problem: el.Problem) -> dict[str, Policy]:
         "entropic": MirrorDescent(static, step=1e-6, reference="entropic"),
         "decaying": MirrorDescent(static, step=decaying(1e-5), start=0.1),
         "persistence": RecedingHorizon(static, window=8, every=3),
+        "fading": RecedingHorizon(static, Fading(Persistence(4), 3.0), window=8, every=3),
+        "resolve": Resolve(static, past=EARLIER, memory=8, every=2, samples=4),
         "robust": Robust(RecedingHorizon(static, window=6), trust=0.05),
     }
 

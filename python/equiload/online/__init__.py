@@ -9,10 +9,11 @@ after the other:
 
 from ..slots import Slot, Static
 from .baselines import PRESETS, Greedy, Nearest
-from .forecast import Forecast, Noisy, Perfect, Persistence
+from .forecast import Fading, Forecast, Noisy, Perfect, Persistence
 from .horizon import RecedingHorizon
 from .mirror import MirrorDescent, decaying
 from .policy import Decision, Policy
+from .resolve import Resolve
 from .robust import Robust
 from .running import Comparison, Run, compare, simulate, standard_policies
 
@@ -20,6 +21,7 @@ __all__ = [
     "PRESETS",
     "Comparison",
     "Decision",
+    "Fading",
     "Forecast",
     "Greedy",
     "MirrorDescent",
@@ -29,6 +31,7 @@ __all__ = [
     "Persistence",
     "Policy",
     "RecedingHorizon",
+    "Resolve",
     "Robust",
     "Run",
     "Slot",

@@ -2,21 +2,26 @@
 
 A forecast is any callable ``forecast(slot, past, slots)``: the number of the present slot, the
 latest slots up to and including the present one (168 of them at most), and how many later slots are
-wanted.  It returns at most that many `Slot`, nearest first; fewer mean that the horizon ends.
+wanted.  It returns at most that many `Slot`, nearest first; fewer mean that the horizon ends.  An
+attribute ``reach`` says for how many slots, the present one included, it is worth planning.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TypeAlias
 
 import numpy as np
 
 from .._arrays import FloatArray, read_count, read_number
+from ..errors import InputError
 from ..problem import Problem
 from ..slots import Slot
 
-__all__ = ["Forecast", "Noisy", "Perfect", "Persistence"]
+__all__ = ["Fading", "Forecast", "Noisy", "Perfect", "Persistence"]
+
+DAY, WEEK = 24, 168
 
 Forecast: TypeAlias = Callable[[int, Sequence[Slot], int], Sequence[Slot]]
 
@@ -32,6 +37,7 @@ class Perfect:
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
+        self.reach = WEEK
 
     def __call__(self, slot: int, past: Sequence[Slot], slots: int) -> list[Slot]:
         """Return the slots that will come."""
@@ -55,6 +61,7 @@ class Noisy(Perfect):
 
     def __init__(self, problem: Problem, sigma: float, seed: int = 0) -> None:
         super().__init__(problem)
+        self.reach = DAY
         self.sigma = read_number("sigma", sigma, "it must be finite and not negative", 0.0)
         self.seed = read_count("seed", seed, 0)
 
@@ -89,6 +96,7 @@ class Persistence:
 
     def __init__(self, period: int = 24) -> None:
         self.period = read_count("period", period)
+        self.reach = DAY
 
     def __call__(self, slot: int, past: Sequence[Slot], slots: int) -> list[Slot]:
         """Return the latest slots of the same hours."""
@@ -97,3 +105,59 @@ class Persistence:
     def _like(self, past: Sequence[Slot], ahead: int) -> Slot:
         back = (self.period - ahead) % self.period
         return past[-1 - back] if back < len(past) else past[-1]
+
+
+class Fading:
+    """Starts as good as one forecast and fades into another as the lead time grows.
+
+    Parameters
+    ----------
+    near : Problem or callable
+        What the nearest slots are believed to be: a forecast, or the problem that will come true.
+    scale : float
+        At a lead of h slots `near` has the share ``exp(-h / scale)``; above 0.
+    onto : callable, optional
+        The forecast that has the rest; by default the same hour last week.
+
+    Attributes
+    ----------
+    reach : int
+        Twice the scale, where `near` has lost all but an eighth; between a day and a week.
+
+    Raises
+    ------
+    InputError
+        If the scale is out of range or a forecast cannot be called.
+    """
+
+    def __init__(
+        self, near: Problem | Forecast, scale: float = 72.0, onto: Forecast | None = None
+    ) -> None:
+        self.near: Forecast = Perfect(near) if isinstance(near, Problem) else near
+        self.onto: Forecast = Persistence(WEEK) if onto is None else onto
+        for name, forecast in (("near", self.near), ("onto", self.onto)):
+            if not callable(forecast):
+                raise InputError(f"{name} is a {type(forecast).__name__}; it must be a forecast")
+        self.scale = read_number("scale", scale, "it must be above 0", 0.0, open_=True)
+        self.reach = int(np.clip(2 * self.scale, DAY, WEEK))
+
+    def __call__(self, slot: int, past: Sequence[Slot], slots: int) -> list[Slot]:
+        """Return what is believed of the slots that will come."""
+        pairs = zip(self.near(slot, past, slots), self.onto(slot, past, slots), strict=False)
+        return [
+            _blend(near, far, float(np.exp(-lead / self.scale)))
+            for lead, (near, far) in enumerate(pairs, start=1)
+        ]
+
+
+def _blend(near: Slot, far: Slot, share: float) -> Slot:
+    """Return a share of one slot and the rest of another; capacity and curves of the first."""
+    return replace(
+        near,
+        demand=share * near.demand + (1 - share) * far.demand,
+        price=share * near.price + (1 - share) * far.price,
+        footprints={
+            name: share * values + (1 - share) * far.footprints[name]
+            for name, values in near.footprints.items()
+        },
+    )

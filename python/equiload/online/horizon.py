@@ -15,10 +15,12 @@ from ..problem import Problem
 from ..slots import Slot, Static
 from ..solver import solve
 from .forecast import Forecast, Persistence
+from .history import pack_slots, read_past, unpack_slots
 from .policy import Decision, Policy
 
 __all__ = ["RecedingHorizon"]
 
+DAY = 24  # slots of a plan where the forecast does not say how far it reaches
 PAST = 168  # slots that a forecast gets to see
 MOST_ITERATIONS = 5_000  # of a plan; a few windows in a thousand would take any number
 
@@ -73,9 +75,11 @@ class RecedingHorizon(Policy):
         What is known beforehand; its number of slots is the horizon. Where nobody knows it, as many
         slots again as have passed count as left.
     forecast : callable, optional
-        ``forecast(slot, past, slots)``: see `Persistence` (the default), `Perfect` and `Noisy`.
-    window : int
-        Slots of a plan, the present one included.
+        ``forecast(slot, past, slots)``: see `Persistence` (the default), `Fading`, `Perfect` and
+        `Noisy`.
+    window : int, optional
+        Slots of a plan, the present one included; by default the forecast's `reach`, as far as it
+        has skill, or 24 where it does not say.
     every : int
         Plan every so many slots. In between, slots that come as forecast do as planned, others are
         served at the plan's prices of burdens.
@@ -83,11 +87,13 @@ class RecedingHorizon(Policy):
         Certified gap of a plan, relative to its cost.
     threads : int, optional
         Threads of the solver.
+    past : Problem or sequence of Slot, optional
+        Slots that came before the first one, for the forecast to look back on.
 
     Raises
     ------
     InputError
-        If a setting is out of range.
+        If a setting is out of range or a past slot does not fit the problem.
 
     Notes
     -----
@@ -101,13 +107,16 @@ class RecedingHorizon(Policy):
         self,
         static: Static,
         forecast: Forecast | None = None,
-        window: int = 24,
+        window: int | None = None,
         every: int = 1,
         tol: float = 1e-4,
         threads: int | None = None,
+        past: Problem | Sequence[Slot] | None = None,
     ) -> None:
         self.forecast: Forecast = Persistence() if forecast is None else forecast
-        self.window = read_count("window", window)
+        reach = getattr(self.forecast, "reach", DAY) if window is None else window
+        self.window = read_count("window", reach)
+        self._given = read_past(static, past)[-PAST:]
         self.every = min(read_count("every", every), self.window)
         self.tol = read_number("tol", tol, "it must be above 0", 0.0, open_=True)
         self.threads = threads
@@ -116,7 +125,7 @@ class RecedingHorizon(Policy):
     def reset(self) -> None:
         """Forget everything: the next slot is the first."""
         super().reset()
-        self._past: list[Slot] = []
+        self._past: list[Slot] = list(self._given)
         self._plan: _Plan | None = None
 
     def decide(self, slot: Slot) -> Decision:
@@ -136,16 +145,14 @@ class RecedingHorizon(Policy):
 
     def state_dict(self) -> dict[str, Any]:
         """Return all that a policy of the same settings and forecast needs to go on."""
-        state = super().state_dict() | {"past/count": len(self._past)}
-        for n, slot in enumerate(self._past):
-            state |= _pack(slot, f"past/{n}/")
+        state = super().state_dict() | pack_slots(self._past)
         if self._plan is not None:
             state |= self._plan.pack()
         return state
 
     def _load(self, state: Mapping[str, Any]) -> None:
-        names, count = self.static.footprints, int(state["past/count"])
-        self._past = [_unpack(state, f"past/{n}/", names) for n in range(count)]
+        names = self.static.footprints
+        self._past = unpack_slots(state, names)
         self._plan = _Plan.unpack(state, names) if "plan/first" in state else None
 
     def _learn(self, slot: Slot, burdens: Mapping[str, FloatArray]) -> None:
@@ -165,7 +172,7 @@ class RecedingHorizon(Policy):
             answer = solve(problem, warm_start=answer, **settings)
         if answer.status == "infeasible" and problem.shed_cost is None:
             # The forecast asks for more than there is: plan for as much of it as fits.
-            answer = solve(problem.replace(shed_cost=_out_of_reach(problem)), **settings)
+            answer = solve(problem.replace(shed_cost=out_of_reach(problem)), **settings)
         return _Plan(
             first=self.slot,
             status=answer.status,
@@ -243,7 +250,7 @@ def _over_window(term: Equity, share: float) -> Equity:
     return shared
 
 
-def _out_of_reach(problem: Problem) -> float:
+def out_of_reach(problem: Problem) -> float:
     """Return a price of dropped work that nothing else in the problem comes near."""
     dearest = np.abs(problem.price).max()
     for name, term in problem.equity.items():
@@ -251,25 +258,3 @@ def _out_of_reach(problem: Problem) -> float:
         dearest += scale * problem.footprints[name].max()
     network = problem.network
     return 10.0 * float(dearest * network.energy.max() + np.abs(network.cost).max() + 1.0)
-
-
-def _pack(slot: Slot, key: str) -> dict[str, FloatArray]:
-    packed = {"demand": slot.demand, "capacity": slot.capacity, "price": slot.price}
-    packed |= {f"footprint/{name}": values for name, values in slot.footprints.items()}
-    if slot.quadratic is not None:
-        packed["quadratic"] = slot.quadratic
-    if slot.idle is not None:
-        packed["idle"] = slot.idle
-    return {key + part: value.copy() for part, value in packed.items()}
-
-
-def _unpack(state: Mapping[str, Any], key: str, names: Sequence[str]) -> Slot:
-    quadratic, idle = state.get(f"{key}quadratic"), state.get(f"{key}idle")
-    return Slot(
-        demand=np.array(state[f"{key}demand"]),
-        capacity=np.array(state[f"{key}capacity"]),
-        price=np.array(state[f"{key}price"]),
-        footprints={name: np.array(state[f"{key}footprint/{name}"]) for name in names},
-        quadratic=None if quadratic is None else np.array(quadratic),
-        idle=None if idle is None else np.array(idle),
-    )
