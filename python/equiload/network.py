@@ -29,6 +29,7 @@ from ._arrays import (
     require_shape,
     same,
 )
+from ._labels import refuse_labels
 from .errors import InputError
 
 __all__ = ["Model", "Network"]
@@ -148,6 +149,7 @@ class Network:
         InputError
             If the mask is not two-dimensional, holds something else than 0 and 1, or is all 0.
         """
+        refuse_labels("mask", mask)
         table = read_floats("mask", mask)
         if table.ndim != 2:
             raise InputError(f"mask has shape {table.shape}; expected (gateways, sites)")
@@ -220,6 +222,7 @@ class Network:
         InputError
             If a distance is NaN or negative, or k is not a whole number of at least 1.
         """
+        refuse_labels("distance_km", distance_km)
         distance = read_floats("distance_km", distance_km)
         if distance.ndim != 2:
             raise InputError(f"distance_km has shape {distance.shape}; expected (gateways, sites)")

@@ -25,6 +25,7 @@ from ._arrays import (
     same,
 )
 from ._devices import Device, Worker, devices_of, shared_device
+from ._labels import aligned, by_labels, require_unique
 from ._tables import Table, Tables, fitted, read, require_all
 from .equity import Budget, Equity, core_terms
 from .errors import InputError
@@ -65,8 +66,13 @@ class Problem(Frozen):
               + \sum_r \mu_r \phi_r(w_r E_r)
 
     while all demand is served and every capacity kept.  A problem is validated once, here, and
-    immutable from then on.  Arrays may be anything that ``numpy.asarray`` or DLPack reads; writable
-    ones are copied.
+    immutable from then on.  Arrays may be anything that ``numpy.asarray`` or DLPack reads; what
+    somebody could still write to is copied.
+
+    Tables with labels (pandas, xarray) are put in order by them: in that of `site_names`,
+    `gateway_names` and `slot_times`, else in that of the first table with labels, which become
+    these names and times.  A table may have more labels than that, but none may be missing or
+    occur twice, and no row may lie between two slots; times with a zone are turned to UTC.
 
     Demand, capacity, price, footprints, quadratic cost and idle power stay on a CUDA device if they
     lie there (CuPy, PyTorch, JAX with CuPy, or anything with DLPack or the CUDA array interface):
@@ -185,7 +191,7 @@ class Problem(Frozen):
 
     def _fill(self, given: Mapping[str, Any], device: Device | None) -> None:
         """Read and check the arguments of the constructor; those on the device stay there."""
-        fill = self.__dict__
+        fill, given = self.__dict__, aligned(given)
         fill["_device"] = device
         worker = self._worker
         demand = read("demand", given["demand"], worker)
@@ -479,13 +485,22 @@ def _labels(field: str, names: Sequence[str] | None, count: int) -> tuple[str, .
         return None
     if isinstance(names, str) or len(names) != count:
         raise InputError(f"{field} has {len(names)} entries; expected a sequence of {count}")
-    return tuple(str(name) for name in names)
+    labels = tuple(str(name) for name in names)
+    if field == "site_names":  # several gateways, one for each class of work, may share a place
+        require_unique(field, "site", labels)
+    return labels
 
 
 def _times(times: ArrayLike | None, count: int) -> AnyArray | None:
     """Read slot times as datetime64 where they are dates, else as strings."""
     if times is None:
         return None
+    read = _read_times(times, count)
+    require_unique("slot_times", "slot", read)
+    return read
+
+
+def _read_times(times: ArrayLike, count: int) -> AnyArray:
     array = as_numpy("slot_times", times)
     if array.shape != (count,):
         raise InputError(f"slot_times has shape {array.shape}; expected (slots,) = ({count},)")
@@ -594,10 +609,12 @@ def _regional(
         regions[name], labels[name] = _regions(name, given["regions"].get(name), site)
         region, key = region_axis(labels[name]), f"[{name!r}]"
         carried = given["history"].get(name, np.zeros(region.size))
+        carried = by_labels(f"history{key}", "region", carried, labels[name])
         history[name] = read_table(f"history{key}", carried, region)
         good = (history[name] >= 0) & np.isfinite(history[name])
         require(f"history{key}", history[name], good, "it must be finite and not negative", region)
         scale = given["sensitivity"].get(name, np.ones(region.size))
+        scale = by_labels(f"sensitivity{key}", "region", scale, labels[name])
         sensitivity[name] = read_table(f"sensitivity{key}", scale, region)
         good = (sensitivity[name] > 0) & np.isfinite(sensitivity[name])
         require(

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ._arrays import Axis, FloatArray, IntArray, read_table, require
+from ._labels import by_labels
 from .equity import Equity
 from .errors import InputError
 from .network import Network
@@ -161,7 +162,7 @@ def _static_from(values: dict[str, Any]) -> Static:
 
 def _row(field: str, value: ArrayLike, axis: Axis, low: float) -> FloatArray:
     """Read one number a site or gateway; only a capacity may be infinite."""
-    row = read_table(field, value, axis)
+    row = read_table(field, by_labels(field, axis.name, value, axis.labels), axis)
     good = ~np.isnan(row) & (row >= low)
     if field != "capacity":
         good &= np.isfinite(row)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .._labels import keys_of, places
 from ..equity import Equity
 from ..errors import InputError
 from ..network import Network
@@ -171,10 +172,5 @@ def _check_slots(slots: pandas.Index) -> None:
 
 
 def _places(field: str, what: str, labels: pandas.Index, wanted: pandas.Index) -> Any:
-    """Return where the wanted labels are."""
-    for place in np.flatnonzero(labels.duplicated())[:1]:
-        raise InputError(f"{field} has {what} {labels[place]} twice")
-    places = labels.get_indexer(wanted)
-    for place in np.flatnonzero(places < 0)[:1]:
-        raise InputError(f"{field} has no {what} {wanted[place]}")
-    return places
+    """Return where the wanted labels are, which no other times may lie between."""
+    return places(field, what, keys_of(labels), keys_of(wanted))
