@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ._account import operator_cost
-from ._arrays import FloatArray
+from ._arrays import FloatArray, require_a
 from ._call import call, follow, read_settings
 from .answer import Answer
 from .html import grid
@@ -102,6 +102,7 @@ def audit(answer: Answer, fairness: bool = False) -> Audit:
         name: audit_footprint(totals, _binding(answer, name))
         for name, totals in answer.footprints.items()
     }
+    require_a("price_of_fairness", fairness, bool)
     extra = price_of_fairness(answer) if fairness else None
     return Audit(rows, operator_cost(answer.breakdown), extra)
 
