@@ -74,7 +74,9 @@ def trust(session: nox.Session) -> None:
     The attacks are those of tests/trust: answers, mutants, boundary, soak; each takes --count.
     """
     session.install(".[test]", env=ONE_ARCHITECTURE)
-    attacks = [session.posargs[0]] if session.posargs else ["answers", "mutants", "soak"]
+    attacks = (
+        [session.posargs[0]] if session.posargs else ["answers", "mutants", "boundary", "soak"]
+    )
     for attack in attacks:
         session.run("python", f"tests/trust/{attack}.py", *session.posargs[1:])
 

@@ -187,6 +187,13 @@ def _shape(axes: Sequence[Axis]) -> str:
     return f"({names}{comma}) = ({sizes}{comma})"
 
 
+def require_a(field: str, value: object, kind: Any, name: str = "") -> None:
+    """Raise an `InputError` unless a value is of a class, by the name that users know it by."""
+    if not isinstance(value, kind):
+        rule = f"it must be a {name or kind.__name__}"
+        raise InputError(f"{field} is a {type(value).__name__}; {rule}")
+
+
 def read_number(
     field: str, value: object, rule: str, low: float = -math.inf, *, open_: bool = False
 ) -> float:
@@ -196,7 +203,7 @@ def read_number(
     try:
         number = float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError):
-        raise InputError(f"{field} is {value!r}; {rule}") from None
+        raise InputError(f"{field} is {' '.join(repr(value).split())}; {rule}") from None
     if not math.isfinite(number) or number < low or (open_ and number == low):
         raise InputError(f"{field} is {spoken(number)}; {rule}")
     return number

@@ -58,7 +58,8 @@ def read_settings(
     settings["precision"] = _choice("precision", precision, _core.PRECISIONS)
     count = _threads() if threads is None else read_count("threads", threads)
     settings["threads"] = min(count, 2**31 - 1)
-    if time_limit is not None and time_limit != math.inf:
+    endless = isinstance(time_limit, float) and time_limit == math.inf
+    if time_limit is not None and not endless:
         rule = "it must be a number of seconds above 0"
         settings["time_limit"] = read_number("time_limit", time_limit, rule, 0.0, open_=True)
     if max_iterations is not None:
@@ -180,9 +181,10 @@ def raises(on_interrupt: str) -> bool:
     return _choice("on_interrupt", on_interrupt, ("raise", "return")) == "raise"
 
 
-def _choice(name: str, value: str, choices: tuple[str, ...]) -> str:
-    if value not in choices:
-        raise InputError(f"{name} is {value!r}; it must be one of {', '.join(choices)}")
+def _choice(name: str, value: object, choices: tuple[str, ...]) -> str:
+    if not isinstance(value, str) or value not in choices:
+        given = " ".join(repr(value).split())
+        raise InputError(f"{name} is {given}; it must be one of {', '.join(choices)}")
     return value
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ._account import operator_cost
-from ._arrays import FloatArray
+from ._arrays import FloatArray, require_a
 from ._call import call, follow, read_settings
 from .answer import WITHOUT_ANSWER, Answer
 from .html import grid
@@ -119,6 +119,7 @@ def audit(answer: Answer, fairness: bool = False) -> Audit:
         for name, totals in answer.footprints.items()
     }
     cost = operator_cost(answer.breakdown)
+    require_a("price_of_fairness", fairness, bool)
     if not fairness:
         return Audit(rows, cost)
     extra, status = price_of_fairness(answer)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ._account import burdened_price, burdens, equity_costs, relative_gap, site_costs
-from ._arrays import FloatArray, IntArray
+from ._arrays import FloatArray, IntArray, require_a
 from .answer import Answer
 from .equity import Budget
 from .errors import InputError
@@ -92,6 +92,8 @@ def certify(problem: Problem, solution: Answer) -> Certificate:
     -----
     Takes a few passes over the allocation and memory of a few (T, I) and (A,) arrays.
     """
+    require_a("problem", problem, Problem)
+    require_a("solution", solution, Answer, "Solution")
     solution = solution.on_host()
     shape = (problem.slots, problem.arcs)
     if solution.allocation.shape != shape:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ._arrays import AnyArray, BoolArray, FloatArray
+from ._arrays import AnyArray, BoolArray, FloatArray, require_a
 from ._call import call, read_settings
 from .infeasibility import explain
 from .problem import Problem
@@ -92,6 +92,7 @@ def check(problem: Problem) -> Report:
     Report
         The findings, errors first; ``report.ok`` tells whether the problem can be solved.
     """
+    require_a("problem", problem, Problem)
     findings = [*_reach(problem), *_sizes(problem)]
     if problem.shed_cost is None:
         findings += _capacity(problem)

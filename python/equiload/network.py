@@ -26,6 +26,7 @@ from ._arrays import (
     read_ints,
     read_number,
     require,
+    require_a,
     require_shape,
     same,
 )
@@ -76,6 +77,7 @@ class Model:
     def __post_init__(self) -> None:
         """Check the numbers."""
         rule = "it must be finite and above 0"
+        require_a("name of a model", self.name, str, "text")
         energy = read_number(f"energy of model {self.name!r}", self.energy, rule, 0.0, open_=True)
         cost = read_number(f"cost of model {self.name!r}", self.cost, "it must be finite")
         object.__setattr__(self, "energy", energy)
@@ -131,7 +133,8 @@ class Network:
         InputError
             If a count is not a whole number of at least 1.
         """
-        shape = read_count("gateways", gateways), read_count("sites", sites)
+        most = 100_000_000  # beyond which a slip is likelier than a wish
+        shape = read_count("gateways", gateways, 1, most), read_count("sites", sites, 1, most)
         gateway, site = np.indices(shape, dtype=np.int32).reshape(2, -1)
         return cls.from_arcs(gateway, site, gateways=gateways, sites=sites)
 
@@ -290,6 +293,7 @@ class Network:
         InputError
             If there is no model, two share a name, or the network has models already.
         """
+        require_a("models", models, Sequence, "sequence of Model")
         models = tuple(models)
         for choice in models:
             if not isinstance(choice, Model):

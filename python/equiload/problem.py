@@ -22,6 +22,7 @@ from ._arrays import (
     read_number,
     read_table,
     require,
+    require_a,
     same,
 )
 from ._devices import Device, Worker, devices_of, shared_device
@@ -307,6 +308,7 @@ class Problem(Frozen):
         InputError
             If there is no such slot.
         """
+        require_a("t", t, int | np.integer, "whole number")
         if not 0 <= t < self.slots:
             raise InputError(f"t is {t}; the problem has slots 0 to {self.slots - 1}")
         return Slot(
@@ -483,6 +485,8 @@ def _axes(
 def _labels(field: str, names: Sequence[str] | None, count: int) -> tuple[str, ...] | None:
     if names is None:
         return None
+    if not hasattr(names, "__len__") or getattr(names, "ndim", 1) == 0:
+        raise InputError(f"{field} is a {type(names).__name__}; expected a sequence of {count}")
     if isinstance(names, str) or len(names) != count:
         raise InputError(f"{field} has {len(names)} entries; expected a sequence of {count}")
     labels = tuple(str(name) for name in names)

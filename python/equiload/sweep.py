@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from . import plot
 from ._account import operator_cost
-from ._arrays import Axis, FloatArray, frozen, read_floats, require
+from ._arrays import Axis, FloatArray, frozen, read_floats, require, require_a
 from ._call import WarmStart, call_batch, follow, make_start, raises, read_settings
 from .answer import WITHOUT_ANSWER
 from .equity import Budget
@@ -83,7 +83,12 @@ def solve_batch(
     Interrupted
         On Ctrl-C, unless `on_interrupt` is "return".
     """
-    stops, problems = raises(on_interrupt), list(problems)
+    stops = raises(on_interrupt)
+    try:
+        problems = list(problems)
+    except TypeError:
+        kind = type(problems).__name__
+        raise InputError(f"problems is a {kind}; it must be a sequence of Problem") from None
     _check_family(problems)
     settings = read_settings(tol, device, threads, time_limit, max_iterations, precision=precision)
     starts = [None if warm_start is None else make_start(p, warm_start) for p in problems]
@@ -233,6 +238,7 @@ def frontier(
         On Ctrl-C, unless `on_interrupt` is "return".
     """
     stops, interrupted = raises(on_interrupt), False
+    require_a("problem", problem, Problem)
     swept = _read_weights(problem, weights)
     settings = read_settings(tol, device, threads, time_limit, max_iterations, precision=precision)
     worker = follow(settings, [problem])
@@ -319,7 +325,8 @@ def _burden(solution: Solution, name: str) -> float:
 
 
 def _read_weights(problem: Problem, weights: Mapping[str, ArrayLike]) -> dict[str, FloatArray]:
-    if not weights or not isinstance(weights, Mapping):
+    given: object = weights  # whatever the type says
+    if not isinstance(given, Mapping) or not weights:
         raise InputError("weights must be a mapping of footprints to weights, not empty")
     swept: dict[str, FloatArray] = {}
     for name, values in weights.items():

@@ -5,6 +5,7 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
+import boundary
 import mutants
 import numpy as np
 import pytest
@@ -42,6 +43,21 @@ def test_mutated_files(number):
 def test_mutated_netcdf_files(number):
     pytest.importorskip("h5netcdf", reason="NetCDF files need h5netcdf")
     assert_sound(mutants.random_mutant(number, 0, mutants.NETCDF))
+
+
+@settings(max_examples=500)
+@given(st.integers(0, 2**32 - 1))
+def test_junk_in_public_calls(number):
+    call, junk = boundary.random_junk(number, 0)
+    said = boundary.outcome(call, junk)
+    assert said in ("works", "refused"), f"{call}({junk}): {said}"
+
+
+@pytest.mark.parametrize("call", boundary.CALLS)
+def test_the_calls_work_without_junk(call):
+    missing = ("path", "ds")  # of a file that does not exist
+    expected = "refused" if any(n in boundary.CALLS[call][1]() for n in missing) else "works"
+    assert boundary.outcome(call, {}) == expected
 
 
 @pytest.mark.parametrize("corpus", mutants.TEXTUAL)

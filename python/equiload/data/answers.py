@@ -21,7 +21,7 @@ from ..verifying import verify
 from . import layout
 from .archive import reading_archive, write_archive
 from .dataset import to_xarray as problem_to_xarray
-from .disk import parse_json
+from .disk import parse_json, read_path
 from .layout import Arrays, Header, Key, Variables, is_number, is_text, list_of
 from .netcdf import read_netcdf, write_netcdf
 
@@ -220,7 +220,7 @@ def _checked_tables(
 
 
 def _checked(path: str | os.PathLike[str]) -> Path:
-    path = Path(path)
+    path = read_path(path)
     if path.suffix not in (".npz", ".nc"):
         raise InputError(f"{path}: the name must end in .npz or .nc")
     return path

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._arrays import require_a
 from ..errors import InputError
 from ..problem import Problem
 from .layout import answer_fields, checked_header, given_labels, pack, require_known, unflat
@@ -84,6 +85,7 @@ def from_xarray(ds: xarray.Dataset) -> Problem:
 
 def arrays_of(ds: xarray.Dataset) -> dict[str, NDArray[Any]]:
     """Return the arrays of a scenario or an answer by name, as an archive holds them."""
+    require_a("ds", ds, require_xarray().Dataset)
     header = checked_header(_text(ds, "scenario"), 'dataset, attribute "scenario"')
     dims = {name: tuple(over) for name, over in header["tables"].items()}
     for name in dims:

@@ -23,6 +23,16 @@ _COMPLETE = ".equiload-saved"
 # ---------------------------------------------------------------------------- reading
 
 
+def read_path(value: object) -> Path:
+    """Read a path that a user gives."""
+    if not isinstance(value, str | os.PathLike):
+        raise InputError(f"path is a {type(value).__name__}; it must be text or a Path")
+    try:
+        return Path(value)
+    except TypeError as error:  # a path of bytes
+        raise InputError(f"path: {error}") from None
+
+
 @contextlib.contextmanager
 def speaking_of(path: Path) -> Iterator[None]:
     """Turn what the operating system says about a file into an `InputError` of one line."""

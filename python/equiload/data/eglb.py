@@ -13,7 +13,7 @@ from ..equity import Max
 from ..errors import InputError
 from ..network import Network
 from ..problem import Problem
-from .disk import csv_rows, read_text
+from .disk import csv_rows, read_path, read_text
 
 Floats = NDArray[np.float64]
 
@@ -70,7 +70,7 @@ def read_eglb(path: str | Path, connectivity: Literal["full", "partial"] = "full
     InputError
         A file is missing or broken (named, with its line), or `connectivity` is unknown.
     """
-    folder = Path(path)
+    folder = read_path(path)
     network = _network(connectivity)
     times, power = _read(folder / "AI_workload.csv", "Power (Watt)")
     price, carbon, water = (
@@ -95,6 +95,8 @@ def read_eglb(path: str | Path, connectivity: Literal["full", "partial"] = "full
 
 
 def _network(connectivity: str) -> Network:
+    if not isinstance(connectivity, str):
+        connectivity = type(connectivity).__name__
     if connectivity == "full":
         return Network.complete(gateways=len(SITES), sites=len(SITES))
     if connectivity == "partial":

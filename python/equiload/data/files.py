@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ..problem import Problem
 from .dataset import from_xarray, to_xarray
+from .disk import read_path
 from .folder import read_folder, write_folder
 from .layout import unflat
 from .netcdf import read_netcdf, write_netcdf
@@ -33,7 +34,7 @@ def save(problem: Problem, path: str | Path) -> None:
     InputError
         The path cannot be written, or a NetCDF file is asked for and xarray is missing.
     """
-    path = Path(path)
+    path = read_path(path)
     if path.suffix == ".nc":
         write_netcdf(to_xarray(problem), path)
     else:
@@ -65,7 +66,7 @@ def load(path: str | Path) -> Problem:
     The file may come from anybody: reading it takes time and memory in proportion to its size and
     touches no other file. NetCDF files are read in a process of their own.
     """
-    path = Path(path)
+    path = read_path(path)
     if path.suffix != ".nc":
         return read_folder(path)
     problem, _ = unflat(read_netcdf(path), path)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..errors import InputError
-from .disk import parse_json, read_text
+from .disk import parse_json, read_path, read_text
 from .readings import HOUR, Book, Cell, Clock, Sheet, Source, sheet, stepped
 from .table import TimeTable
 from .units import USD_PER_MWH
@@ -100,7 +100,7 @@ def read_watttime(*paths: str | Path, fill: int = 0) -> TimeTable:
         row and column are named.
     """
     book, clock = Book(), Clock("UTC")
-    for path in map(Path, paths):
+    for path in map(read_path, paths):
         source = _json_rows(path) if path.suffix == ".json" else _watttime_csv(path)
         for region, time, value in source:
             book.add(region, clock.read(time), value.number(0.0) * POUNDS_PER_MWH, time.place)

@@ -30,6 +30,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from .._arrays import read_count, require_a
 from ..equity import Equity, Max
 from ..errors import InputError
 from ..network import Network
@@ -161,6 +162,9 @@ def world_positions(sites: int, seed: int = 0) -> Floats:
     return np.column_stack([site.latitude, site.longitude])
 
 
+_LARGEST = 10_000_000  # of any size, beyond which a slip is likelier than a wish
+
+
 def _check(
     sites: int,
     gateways: int,
@@ -173,8 +177,13 @@ def _check(
 ) -> None:
     sizes = {"sites": sites, "gateways": gateways, "slots": slots}
     for name, value in {**sizes, "arcs_per_gateway": arcs_per_gateway}.items():
+        read_count(name, value, 0)
+        require_a(name, value, int | np.integer, "whole number")
         if value < 1:
             raise InputError(f"{name} is {value}; it must be at least 1")
+        if value > _LARGEST:
+            raise InputError(f"{name} is {value}; it must be at most {_LARGEST}")
+    require_a("seed", seed, int | np.integer, "whole number")
     if seed < 0:
         raise InputError(f"seed is {seed}; it must not be negative")
     if not 0.0 < utilisation < 1.0:

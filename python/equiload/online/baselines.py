@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._arrays import FloatArray, read_floats, read_number
+from .._arrays import FloatArray, read_floats, read_number, require_a
 from ..errors import InputError
 from ..slots import Slot, Static
 from .policy import Decision, Policy
@@ -44,6 +44,7 @@ class Nearest(Policy):
     name = "Nearest"
 
     def __init__(self, static: Static, distance: ArrayLike | None = None) -> None:
+        require_a("static", static, Static, "Static: problem.static()")
         self._distance = _distance(static, distance)
         super().__init__(static)
 
@@ -81,6 +82,7 @@ class Greedy(Policy):
     """
 
     def __init__(self, static: Static, weights: str | Mapping[str, float] = "GLB-Cost") -> None:
+        require_a("static", static, Static, "Static: problem.static()")
         self.name = weights if isinstance(weights, str) else "Greedy"
         self.weights = _weights(static, weights)
         super().__init__(static)

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from .._arrays import FloatArray, read_number
+from .._arrays import FloatArray, read_number, require_a
 from ..equity import Equity
 from ..errors import InputError
 from ..slots import Slot, Static
@@ -93,6 +93,7 @@ class MirrorDescent(Policy):
         reference: Reference | None = None,
         start: float | Mapping[str, Any] | None = None,
     ) -> None:
+        require_a("static", static, Static, "Static: problem.static()")
         self.step_size = _read_step(step)
         auto = self.step_size is None
         self.reference = reference or ("entropic" if auto else "euclidean")
@@ -251,7 +252,7 @@ def _read_step(step: Step) -> Callable[[int], float] | None:
     """Return the rule of the step, or None for "auto"."""
     if callable(step):
         return step
-    if step == "auto":
+    if isinstance(step, str) and step == "auto":
         return None
     rule = 'it must be "auto", a number above 0 in 1/USD, or a function of the slot'
     constant = read_number("step", step, rule, 0.0, open_=True)

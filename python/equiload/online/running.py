@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._account import breakdown, burdens, loads, operator_cost
-from .._arrays import FloatArray
+from .._arrays import FloatArray, require_a
 from .._call import raises
 from ..audit import audit_footprint
 from ..errors import InputError, Interrupted
@@ -174,6 +174,8 @@ def simulate(
         On Ctrl-C, also in the middle of a plan, unless `on_interrupt` is "return".
     """
     stops, interrupted = raises(on_interrupt), False
+    require_a("policy", policy, Policy)
+    require_a("problem", problem, Problem)
     _check_fit(policy, problem)
     policy.reset()
     decisions: list[Decision] = []
@@ -377,6 +379,8 @@ def compare(
         On Ctrl-C, unless `on_interrupt` is "return".
     """
     stops = raises(on_interrupt)
+    require_a("problem", problem, Problem)
+    require_a("policies", policies, Mapping | Sequence, "sequence or mapping of policies")
     named = dict(policies) if isinstance(policies, Mapping) else _named(policies)
     if not named:
         raise InputError("policies is empty; there is nothing to compare")
@@ -430,6 +434,7 @@ def _named(policies: Sequence[Policy]) -> dict[str, Policy]:
     """Name policies by their own names, numbered where they repeat."""
     named: dict[str, Policy] = {}
     for policy in policies:
+        require_a("an entry of policies", policy, Policy)
         name, number = policy.name, 2
         while name in named:
             name, number = f"{policy.name} {number}", number + 1
