@@ -35,7 +35,7 @@ class Terminal:
     def say(self, text: object) -> None:
         """Print for people."""
         if not self.as_json:
-            print(text)
+            print(text, flush=True)
 
     def wrote(self, path: Path) -> None:
         """Remember a file that was written, and say so."""

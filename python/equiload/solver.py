@@ -145,11 +145,12 @@ def _together(watchers: list[Watcher]) -> Callable[[_core.Progress], bool] | Non
 
 def _columns() -> Watcher:
     """Return a watcher that prints a line a check."""
-    print(f"{'iterations':>10} {'seconds':>9} {'objective':>16} {'lower bound':>16} {'gap':>9}")
+    heads = f"{'iterations':>10} {'seconds':>9} {'objective':>16} {'lower bound':>16} {'gap':>9}"
+    print(heads, flush=True)  # through a pipe as well, a line is read when it is written
 
     def show(state: _core.Progress) -> None:
         numbers = f"{state.objective:>16.9g} {state.lower_bound:>16.9g} {state.gap:>9.2e}"
-        print(f"{state.iterations:>10} {state.seconds:>9.2f} {numbers}")
+        print(f"{state.iterations:>10} {state.seconds:>9.2f} {numbers}", flush=True)
 
     return show
 
