@@ -175,7 +175,10 @@ def test_another_word_is_refused(problem, call):
 @pytest.mark.skipif(os.name == "nt", reason="needs signals of POSIX")
 def test_the_command_line_writes_what_it_has_and_exits_with_130(tmp_path):
     el.data.save(el.data.world(60, 40, 100), tmp_path / "scenario")
-    command = [sys.executable, "-m", "equiload", "solve", "scenario", "--verbose"]
+    # Whoever runs the tests in the background may have them ignore Ctrl-C, which a child inherits.
+    heard = "import runpy, signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    heard += "runpy.run_module('equiload', run_name='__main__')"
+    command = [sys.executable, "-c", heard, "solve", "scenario", "--verbose"]
     command += ["--tol", "1e-300", "--out", "out"]
     with subprocess.Popen(
         command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
