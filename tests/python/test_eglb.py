@@ -1,3 +1,5 @@
+import runpy
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -126,3 +128,19 @@ def test_optimum_of_the_study(connectivity, optimum):
     )  # the peak slot's prices are unbounded: they must not lead astray
     assert solution.objective == pytest.approx(optimum, rel=1.1e-6)
     assert solution.lower_bound <= optimum * (1 + 1e-9) <= solution.objective * (1 + 2e-9)
+
+
+@needs_data
+def test_the_published_rows(monkeypatch, capsys):
+    """All that the authors' notebook prints; of the paper, what its carbon does not touch."""
+    example = Path(__file__).parents[2] / "examples" / "published_rows.py"
+    monkeypatch.setattr(sys, "argv", [str(example), str(FOLDER)])
+    runpy.run_path(str(example), run_name="__main__")
+    notebook, paper = (part.splitlines() for part in capsys.readouterr().out.split("\n\n"))
+    assert len(notebook) == 27 and not any("differs" in line for line in notebook)
+    assert [line[:10] for line in paper if "differs" not in line][1:] == [
+        "GLB-Cost, ",
+        "GLB-Water,",
+        "Nearest, f",
+        "GLB-C2, pa",
+    ]

@@ -327,6 +327,20 @@ def test_presets_minimise_what_they_name() -> None:
     assert value == pytest.approx(optimum(doubled), rel=1e-9)
 
 
+def test_presets_weigh_the_mean_burden_as_the_authors_do() -> None:
+    problem = small(4)
+    terms = {"carbon": el.Max(1500.0), "water": el.Max(60.0)}
+    static = problem.replace(
+        equity=terms, sensitivity={"water": np.full(problem.sites, 2.0)}
+    ).static()
+    mean = 1500.0 / problem.sites, 2 * 60.0 / problem.sites
+    assert Greedy(static, "GLB-C2").weights == {"cost": 1.0, "carbon": pytest.approx(4 * mean[0])}
+    assert Greedy(static, "GLB-All").weights == pytest.approx(
+        {"cost": 1.0, "carbon": 2 * mean[0], "water": 5 * mean[1]}
+    )
+    assert Greedy(static, "GLB-Water").weights == {"water": 1.0}
+
+
 def test_nearest_needs_to_know_how_far_sites_are() -> None:
     problem = el.Problem([[1.0, 1.0]], [2.0, 2.0], [[1.0, 2.0]])
     with pytest.raises(el.InputError, match="distance is missing"):

@@ -14,13 +14,15 @@ from .policy import Decision, Policy
 
 __all__ = ["PRESETS", "Greedy", "Nearest"]
 
-# What each preset of arXiv 2307.05494 minimises in every slot: money and footprints.
-PRESETS: dict[str, tuple[str, ...]] = {
-    "GLB-Cost": ("cost",),
-    "GLB-Carbon": ("carbon",),
-    "GLB-Water": ("water",),
-    "GLB-C2": ("cost", "carbon"),
-    "GLB-All": ("cost", "carbon", "water"),
+# What each preset of arXiv 2307.05494 minimises in every slot. Where money is among it, a footprint
+# counts so many times what its mean over the regions would cost in place of its largest: the
+# factors of the authors' code.
+PRESETS: dict[str, dict[str, float]] = {
+    "GLB-Cost": {"cost": 1.0},
+    "GLB-Carbon": {"carbon": 1.0},
+    "GLB-Water": {"water": 1.0},
+    "GLB-C2": {"cost": 1.0, "carbon": 4.0},
+    "GLB-All": {"cost": 1.0, "carbon": 2.0, "water": 5.0},
 }
 
 
@@ -65,10 +67,11 @@ class Greedy(Policy):
         What is known beforehand.
     weights : str or mapping of str to float
         What a unit is worth: "cost" in USD per USD, footprints in USD per unit; what is missing is
-        worth nothing. Or a preset: "GLB-Cost", "GLB-Carbon", "GLB-Water", "GLB-C2" (cost and
-        carbon) or "GLB-All"; beside cost, its footprints are worth ``weight * sensitivity`` of
-        their equity term, averaged over the regions and divided by their number: the mean burden in
-        place of the worst one.
+        worth nothing. Or a preset: "GLB-Cost", "GLB-Carbon", "GLB-Water", "GLB-C2" (cost and four
+        times carbon) or "GLB-All" (cost, twice carbon, five times water). There a footprint counts
+        with the ``weight * sensitivity`` of its equity term, averaged over the regions and divided
+        by their number: the mean burden in place of the worst one. The factors are those of the
+        authors' code, which its published figures follow from.
 
     Raises
     ------
@@ -78,7 +81,7 @@ class Greedy(Policy):
 
     References
     ----------
-    arXiv 2307.05494, section 6.
+    arXiv 2307.05494, section 6; code: github.com/Ren-Research/Environmentally-Equitable-AI.
     """
 
     def __init__(self, static: Static, weights: str | Mapping[str, float] = "GLB-Cost") -> None:
@@ -105,7 +108,10 @@ def _weights(static: Static, weights: str | Mapping[str, float]) -> dict[str, fl
             raise InputError(f"weights is {weights!r}; the presets are {', '.join(PRESETS)}")
         chosen = PRESETS[weights]
         alone = len(chosen) == 1
-        weights = {name: 1.0 if alone else _worth(static, name) for name in chosen}
+        weights = {
+            name: factor if alone else factor * _worth(static, name)
+            for name, factor in chosen.items()
+        }
     for name in weights:
         if name != "cost" and name not in static.footprints:
             known = ", ".join(("cost", *static.footprints))
