@@ -24,7 +24,9 @@ from .plan import Failed, Outcome, Skipped, Stage, Stopped, as_json, command, fo
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD_NEEDS = ("scikit_build_core", "pybind11")
-RUN_NEEDS = ("numpy", "pytest", "pytest_timeout", "hypothesis", "highspy")
+RUN_NEEDS = ("numpy",)
+TEST_NEEDS = ("pytest", "pytest_timeout")
+TEST_WANTS = ("hypothesis", "highspy")  # without them some tests skip themselves
 
 
 def main() -> None:
@@ -52,6 +54,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--budget", type=float, default=460.0, help="seconds for all stages")
     parser.add_argument("--stages", help="some of them, by name, separated by commas")
     parser.add_argument("--wheels", type=Path, help="folder of wheels: no package index is asked")
+    parser.add_argument("--data", type=Path, help="folder of the ten-data-centre trace, for tests")
     parser.add_argument("--installed", action="store_true", help="no build: this Python has it")
     parser.add_argument("--tiny", action="store_true", help="a tiny world in place of every other")
     parser.add_argument("--threads", type=int, default=2, help="of the CPU solver to compare with")
@@ -163,6 +166,8 @@ class Bench:
         """Run a program that finds what was built."""
         path = os.pathsep.join([str(self.site), os.environ.get("PYTHONPATH", "")])
         more = {} if self.options.installed else {"PYTHONPATH": path.rstrip(os.pathsep)}
+        if self.options.data:
+            more["EQUILOAD_DATA"] = str(self.options.data.resolve())
         return command(argv, seconds, self.log, cwd=ROOT, more=more)
 
     # ------------------------------------------------------------------------ stages
@@ -173,11 +178,7 @@ class Bench:
         pip += ["--disable-pip-version-check", "--quiet"]
         if self.options.wheels:
             pip += ["--no-index", "--no-deps"]
-            wheels = sorted(self.options.wheels.resolve().glob("*.whl"))
-        else:
-            wheels = [name.replace("_", "-") for name in RUN_NEEDS if not self.has(name)]
-        if wheels:
-            self.shell([*pip, *wheels], seconds / 2)
+        lacking = self.install(pip, seconds / 2)
         cuda = self.options.device == "cuda"
         defines = {"EQUILOAD_CUDA": "ON" if cuda else "OFF"}
         if cuda:
@@ -192,7 +193,23 @@ class Bench:
         self.shell([*pip, ROOT], seconds)
         code = "import json, equiload; print(json.dumps(equiload.build_info()))"
         printed = self.shell([sys.executable, "-c", code], 60).strip().splitlines()[-1]
-        return self.described(json.loads(printed))
+        without = f"; without {', '.join(lacking)}" if lacking else ""
+        return self.described(json.loads(printed)) + without
+
+    def install(self, pip: list[str | Path], seconds: float) -> list[str]:
+        """Install what this Python lacks; return what tests would like and could not have."""
+        if self.options.wheels:
+            self.shell([*pip, *sorted(self.options.wheels.resolve().glob("*.whl"))], seconds)
+        for name in (*RUN_NEEDS, *TEST_NEEDS, *TEST_WANTS):
+            if self.has(name) or self.options.wheels:
+                continue
+            try:  # one by one: no index need be there, and one that lacks the last has the first
+                self.shell([*pip, "--retries", "0", name.replace("_", "-")], seconds)
+            except Failed:
+                if name in RUN_NEEDS:
+                    raise
+        importlib.invalidate_caches()
+        return [name for name in (*TEST_NEEDS, *TEST_WANTS) if not self.has(name)]
 
     def described(self, info: dict[str, Any]) -> str:
         """Say what was built, having checked that it can use the device."""
@@ -334,10 +351,20 @@ class Bench:
         return next((s for s in printed.splitlines() if "test cases" in s), "passed").strip()
 
     def python_tests(self, seconds: float) -> str:
-        """Run the Python tests of the device."""
+        """Run the Python tests of the device, as many as fit into the time."""
+        if lacking := [name for name in TEST_NEEDS if not self.has(name)]:
+            raise Skipped(f"needs {' and '.join(lacking)}")
         argv = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/python"]
         mark = "cuda" if self.options.device == "cuda" else "not cuda and not slow"
-        printed = self.shell([*argv, "-m", mark], seconds)
+        # Ended by pytest itself between two tests, so that there is a summary of those before.
+        argv += ["-m", mark, f"--session-timeout={0.8 * seconds:.0f}", "-o", "timeout=60"]
+        try:
+            printed = self.shell(argv, seconds)
+        except Failed as end:
+            summary = str(end).partition(": ")[2]
+            if "session-timeout" in self.log.read_text() and "failed" not in summary:
+                raise Stopped(f"{summary}, and no more time") from end
+            raise
         return printed.strip().splitlines()[-1].strip("= ")
 
     def sanitizer(self, tool: str) -> Callable[[float], str]:
@@ -351,6 +378,8 @@ class Bench:
             checker = shutil.which("compute-sanitizer") or Path(nvcc()).with_name(
                 "compute-sanitizer"
             )
+            if not Path(checker).exists():
+                raise Skipped("the toolkit here has no compute-sanitizer")
             argv = [checker, "--tool", tool, "--error-exitcode", "9", "--launch-timeout", "0"]
             printed = self.shell([*argv, *solves], seconds)
             found = [line.strip("= ") for line in printed.splitlines() if "SUMMARY" in line]

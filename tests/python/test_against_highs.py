@@ -1,17 +1,18 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
+
+pytest.importorskip("hypothesis", reason="the random problems are drawn by hypothesis")
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracle import judge, optimum
+from study import study
 
 import equiload as el
-
-TRACE = Path(__file__).parents[3] / "shared" / "data" / "eglb-10dc"
 
 
 def random_network(rng: np.random.Generator, gateways: int, sites: int) -> el.Network:
@@ -152,7 +153,5 @@ def test_infeasible_problems(device, problem, seed):
 
 @pytest.mark.parametrize("connectivity", ["full", "partial"])
 def test_ten_data_centres(device, connectivity):
-    if not TRACE.is_dir():
-        pytest.skip("the ten-data-centre trace is not there: expected ../shared/data/eglb-10dc")
-    problem = el.data.read_eglb(TRACE, connectivity=connectivity)
+    problem = study(connectivity)
     assert_certified(problem, el.solve(problem, device=device), optimum(problem))

@@ -4,8 +4,11 @@ import logging
 import re
 
 import numpy as np
-import pandas as pd
 import pytest
+
+pytest.importorskip("pandas", reason="the tables are those of pandas")
+
+import pandas as pd
 from grid_files import fleet, write
 
 import equiload as el

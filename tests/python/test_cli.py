@@ -5,6 +5,8 @@ import sys
 import numpy as np
 import pytest
 
+pytest.importorskip("typer", reason="the command line needs typer")
+
 import equiload as el
 from equiload.cli import main
 

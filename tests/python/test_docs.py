@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 
 import pytest
+
+pytest.importorskip("typer", reason="the command line needs typer")
 from grid_files import fleet
 
 from equiload.cli import main

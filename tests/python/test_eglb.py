@@ -4,19 +4,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from study import NEEDS_TRACE as needs_data
+from study import TRACE as FOLDER
 
 import equiload as el
 from equiload.data import read_eglb
 
-FOLDER = Path(__file__).parents[2].parent / "shared" / "data" / "eglb-10dc"
 AMERICA = ["Texas", "Virginia", "Georgia", "Nevada"]
 EUROPE = ["Germany", "Belguim", "Netherlands", "Denmark"]
 ASIA = ["Japan", "Singapore"]
 NAMES = AMERICA + EUROPE + ASIA
-
-needs_data = pytest.mark.skipif(
-    not FOLDER.is_dir(), reason="the public trace is not at ../shared/data/eglb-10dc"
-)
 
 
 @pytest.fixture

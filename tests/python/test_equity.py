@@ -4,6 +4,9 @@ import re
 
 import numpy as np
 import pytest
+
+pytest.importorskip("hypothesis", reason="the cases are drawn by hypothesis")
+
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays

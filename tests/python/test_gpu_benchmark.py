@@ -16,8 +16,8 @@ import equiload as el
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.gpu import __main__ as driver  # noqa: E402
-from benchmarks.gpu import measure, passes, plan, table  # noqa: E402
+from benchmarks.gpu import __main__ as driver
+from benchmarks.gpu import measure, passes, plan, table
 
 
 def bench(*arguments: str, **more: str) -> subprocess.CompletedProcess:
@@ -244,6 +244,55 @@ def test_the_same_code_measures_on_the_cpu(tmp_path):
     assert 0 < call["host_gb_before"] <= call["host_gb"]
     assert "iterations/s" in found.stdout and "the device copies" in found.stdout
     assert "benchmarks.gpu.measure" in (tmp_path / "log.txt").read_text()
+
+
+def in_a_bare_python(tmp_path, monkeypatch, *lacking):
+    """A bench whose Python lacks these packages and whose index has only pytest."""
+    one = driver.Bench(driver.parse(["--out", str(tmp_path / "out")]))
+    one.prepare()
+    asked = []
+
+    def shell(argv, seconds):
+        asked.append(argv[-1])
+        if argv[-1] != "pytest":
+            raise plan.Failed("exit status 1: no index")
+        (one.site / "pytest").mkdir(parents=True)
+        return ""
+
+    monkeypatch.setattr(one, "shell", shell)
+    monkeypatch.setattr(
+        driver.importlib.util, "find_spec", lambda name: name not in lacking or None
+    )
+    return one, asked
+
+
+def test_tests_may_lack_what_they_want_and_the_build_may_not(tmp_path, monkeypatch):
+    lacking = "pytest", "pytest_timeout", "highspy"
+    one, asked = in_a_bare_python(tmp_path, monkeypatch, *lacking)
+    assert one.install(["pip"], 9.0) == ["pytest_timeout", "highspy"]
+    assert asked == ["pytest", "pytest-timeout", "highspy"]
+    with pytest.raises(plan.Skipped, match="needs pytest_timeout"):
+        one.python_tests(9.0)
+    one, _ = in_a_bare_python(tmp_path, monkeypatch, "numpy")
+    with pytest.raises(plan.Failed, match="no index"):
+        one.install(["pip"], 9.0)
+
+
+@pytest.mark.parametrize(
+    ("summary", "outcome"),
+    [("3 passed in 9 s", plan.Stopped), ("1 failed, 2 passed in 9 s", plan.Failed)],
+)
+def test_python_tests_end_with_a_summary_when_time_is_over(tmp_path, monkeypatch, summary, outcome):
+    one, _ = in_a_bare_python(tmp_path, monkeypatch)
+
+    def shell(argv, seconds):
+        assert "--session-timeout=96" in argv
+        one.log.write_text(f"!!! session-timeout: 96.0 sec exceeded !!!\n{summary}\n")
+        raise plan.Failed(f"exit status 1: {summary}")
+
+    monkeypatch.setattr(one, "shell", shell)
+    with pytest.raises(outcome, match=summary):
+        one.python_tests(120.0)
 
 
 def test_a_failing_stage_shows_in_the_status(tmp_path):

@@ -6,6 +6,9 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+
+pytest.importorskip("hypothesis", reason="the cases are drawn by hypothesis")
+
 from hypothesis import given
 from hypothesis import strategies as st
 from oracle import optimum

@@ -7,8 +7,11 @@ import re
 from datetime import datetime, timedelta
 
 import numpy as np
-import pandas as pd
 import pytest
+
+pytest.importorskip("pandas", reason="the tables are those of pandas")
+
+import pandas as pd
 from grid_files import (
     EM_HEADER,
     demand,

@@ -5,10 +5,14 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-import boundary
-import mutants
 import numpy as np
 import pytest
+
+pytest.importorskip("hypothesis", reason="the cases are drawn by hypothesis")
+pytest.importorskip("highspy", reason="the independent optimum is that of HiGHS")
+
+import boundary
+import mutants
 from answers import problem_of, verdict
 from hypothesis import given, settings
 from hypothesis import strategies as st

@@ -8,8 +8,11 @@ import subprocess
 import sys
 
 import numpy as np
-import pandas as pd
 import pytest
+
+pytest.importorskip("pandas", reason="the tables are those of pandas")
+
+import pandas as pd
 from grid_files import fleet
 
 import equiload as el

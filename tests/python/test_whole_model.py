@@ -7,6 +7,9 @@ import math
 
 import numpy as np
 import pytest
+
+pytest.importorskip("hypothesis", reason="the random problems are drawn by hypothesis")
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracle import optimum
