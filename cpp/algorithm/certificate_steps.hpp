@@ -3,24 +3,24 @@
 #pragma once
 
 #include "algorithm/group.hpp"
-#include "algorithm/rows.hpp"
+#include "algorithm/slot_problem.hpp"
 
 namespace equiload {
 
 // c0 = p + sum_r lambda_r f_r
-EQUILOAD_HD double burdened_price(const RowModel& m, const double* lambda, int t, int i) {
+EQUILOAD_HD double burdened_price(const SlotProblem& m, const double* lambda, int t, int i) {
     double cost = m.price.row(static_cast<std::size_t>(t))[i];
     for (int r = 0; r < m.footprints; ++r)
         cost += lambda[r * m.sites + i] * m.footprint[r].row(static_cast<std::size_t>(t))[i];
     return cost;
 }
 
-EQUILOAD_HD double quadratic_at(const RowModel& m, int t, int i) {
+EQUILOAD_HD double quadratic_at(const SlotProblem& m, int t, int i) {
     return m.quadratic.values ? m.quadratic.row(static_cast<std::size_t>(t))[i] : 0.0;
 }
 
 // The best price u of a cell's capacity where energy costs `excess` more than the cell's c0.
-EQUILOAD_HD double capacity_price(const RowModel& m, double excess, int t, int i) {
+EQUILOAD_HD double capacity_price(const SlotProblem& m, double excess, int t, int i) {
     const double capacity = m.capacity.row(static_cast<std::size_t>(t))[i];
     if (!is_finite(capacity)) return 0.0;
     const double q = quadratic_at(m, t, i);
@@ -30,7 +30,7 @@ EQUILOAD_HD double capacity_price(const RowModel& m, double excess, int t, int i
 
 // Makes the energy price v of a cell consistent with the best price of its capacity, which it returns: v = c0
 // + u where q = 0, and never less than c0.
-EQUILOAD_HD double complete_cell(const RowModel& m, const double* lambda, int t, int i, double& v) {
+EQUILOAD_HD double complete_cell(const SlotProblem& m, const double* lambda, int t, int i, double& v) {
     const double cost = burdened_price(m, lambda, t, i);
     const double u = capacity_price(m, v - cost, t, i);
     if (quadratic_at(m, t, i) > 0)
@@ -42,7 +42,7 @@ EQUILOAD_HD double complete_cell(const RowModel& m, const double* lambda, int t,
 
 // The least that a unit of a gateway's work costs at energy prices v, leaving an arc out or dropping it
 // included.
-EQUILOAD_HD double least_cost(const RowModel& m, const double* v, int t, int gateway) {
+EQUILOAD_HD double least_cost(const SlotProblem& m, const double* v, int t, int gateway) {
     double least = m.shed_cost;
     for (int e = m.by_gateway.start[gateway]; e < m.by_gateway.start[gateway + 1]; ++e) {
         const Index a = m.by_gateway.order[e];
@@ -56,7 +56,7 @@ EQUILOAD_HD double least_cost(const RowModel& m, const double* v, int t, int gat
 
 // What slot t adds to the bound at completed prices v.
 template <Group G>
-EQUILOAD_HD double bound_slot(G g, const RowModel& m, const double* lambda, const double* v, int t) {
+EQUILOAD_HD double bound_slot(G g, const SlotProblem& m, const double* lambda, const double* v, int t) {
     double sum = 0;
     for (int j = g.rank(); j < m.gateways; j += g.size())
         if (const double d = m.demand.row(static_cast<std::size_t>(t))[j]; d > 0)
@@ -78,7 +78,7 @@ struct SlotCosts {
 // The load of slot t's cells under an allocation x, and what they and the arcs that leave in t cost. With
 // prices v, completed, overload counts.
 template <Group G>
-EQUILOAD_HD SlotCosts evaluate_slot(G g, const RowModel& m, const double* lambda, const double* x,
+EQUILOAD_HD SlotCosts evaluate_slot(G g, const SlotProblem& m, const double* lambda, const double* x,
                                     const double* v, int t, double* load) {
     SlotCosts sum;
     const double* const row = x + static_cast<long>(t) * m.arcs;

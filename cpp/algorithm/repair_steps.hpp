@@ -6,7 +6,7 @@
 #pragma once
 
 #include "algorithm/group.hpp"
-#include "algorithm/rows.hpp"
+#include "algorithm/slot_problem.hpp"
 
 namespace equiload {
 
@@ -46,17 +46,17 @@ struct RepairScratch {
     int* known;            // [source] is its row of excess there?
 
     // Bytes for a group of so many members, a multiple of 8.
-    EQUILOAD_HD static long bytes(const RowModel& m, int members) {
+    EQUILOAD_HD static long bytes(const SlotProblem& m, int members) {
         return RepairScratch{}.lay_out(m, members, nullptr);
     }
-    EQUILOAD_HD static RepairScratch on(void* block, const RowModel& m, int members) {
+    EQUILOAD_HD static RepairScratch on(void* block, const SlotProblem& m, int members) {
         RepairScratch scratch{};
         scratch.lay_out(m, members, static_cast<char*>(block));
         return scratch;
     }
 
  private:
-    EQUILOAD_HD long lay_out(const RowModel& m, int members, char* block) {
+    EQUILOAD_HD long lay_out(const SlotProblem& m, int members, char* block) {
         const long cells = long{m.horizon} * m.sites, sources = long{m.horizon} * m.gateways;
         const long arcs = long{m.horizon} * m.arcs;
         long used = 0;
@@ -82,7 +82,7 @@ struct RepairScratch {
 // x >= 0, nothing on arcs that end past the horizon, each row of slot t (x: its A numbers) sums to its
 // demand: the largest entry takes up what is missing or too much, the whole row what is more than that.
 template <Group G>
-EQUILOAD_HD void serve_slot(const G& g, const RowModel& m, double* x, int t) {
+EQUILOAD_HD void serve_slot(const G& g, const SlotProblem& m, double* x, int t) {
     for (int j = g.rank(); j < m.gateways; j += g.size()) {
         const Index *const begin = m.by_gateway.order + m.by_gateway.start[j], *const end =
                                                                                    m.by_gateway.order +
@@ -114,7 +114,7 @@ EQUILOAD_HD void serve_slot(const G& g, const RowModel& m, double* x, int t) {
 template <Group G>
 class RepairWindow {
  public:
-    EQUILOAD_HD RepairWindow(const G& g, const RowModel& m, double* x, const double* v,
+    EQUILOAD_HD RepairWindow(const G& g, const SlotProblem& m, double* x, const double* v,
                              const RepairScratch& scratch, int first, int last)
         : g_(g), m_(m), s_(scratch), x_(x), v_(v), first_(first), last_(last) {}
 
@@ -472,7 +472,7 @@ class RepairWindow {
     }
 
     const G& g_;
-    const RowModel& m_;
+    const SlotProblem& m_;
     const RepairScratch s_;
     double* x_;        // (T, A)
     const double* v_;  // (T, I)
@@ -489,7 +489,7 @@ class RepairWindow {
 // cheapest residual paths, from what x holds there or, with `fill`, from a greedy first plan. Tells all
 // members whether that is possible; if not, scratch.reached is 1 for the cells of a cut, 0 for the others.
 template <Group G>
-EQUILOAD_HD bool repair_window(const G& g, const RowModel& m, double* x, const double* v,
+EQUILOAD_HD bool repair_window(const G& g, const SlotProblem& m, double* x, const double* v,
                                const RepairScratch& scratch, int first, int last, bool fill) {
     return RepairWindow<G>(g, m, x, v, scratch, first, last).run(fill);
 }

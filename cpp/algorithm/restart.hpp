@@ -21,7 +21,8 @@ struct FirstSums {
 
 // Of one gateway, at what sites cost at `lambda`, not at v: near an optimum all arcs in use cost the same.
 template <class V>
-EQUILOAD_HD void first_row(const Model& m, Place at, int gateway, const double* lambda, FirstSums<V>& sums) {
+EQUILOAD_HD void first_row(const BlockProblem& m, Place at, int gateway, const double* lambda,
+                           FirstSums<V>& sums) {
     const V demand = V::load(m.demand + offset<V>(at, m.gateways, gateway));
     V least(1e300), most(-1e300);
     for (int a = m.row[gateway]; a < m.row[gateway + 1]; ++a) {
@@ -48,7 +49,7 @@ struct RestartSums {
 
 // D and DX of one gateway; moves the anchor of the slots that restart.
 template <class V, class Stored>
-EQUILOAD_HD void restart_row(const Model& m, const Iterate<Stored>& z, Place at, int gateway,
+EQUILOAD_HD void restart_row(const BlockProblem& m, const Iterate<Stored>& z, Place at, int gateway,
                              typename V::Mask due, RestartSums<V>& sums) {
     const long own = offset<V>(at, m.gateways, gateway);
     const V demand = V::load(m.demand + own), step = V::load(m.step + own);
@@ -75,7 +76,7 @@ EQUILOAD_HD void restart_row(const Model& m, const Iterate<Stored>& z, Place at,
 
 // DY of one cell; moves its anchor.
 template <class V, class Stored>
-EQUILOAD_HD void restart_cell(const Model& m, const Iterate<Stored>& z, Place at, int site,
+EQUILOAD_HD void restart_cell(const BlockProblem& m, const Iterate<Stored>& z, Place at, int site,
                               typename V::Mask due, RestartSums<V>& sums) {
     const long own = offset<V>(at, m.sites, site);
     const V v = V::load(z.v_plus + own), anchor = V::load(z.v_anchor + own);

@@ -25,7 +25,7 @@ namespace equiload {
 
 // The network and the data in block layout. Arcs are sorted by gateway: arcs of gateway j are row[j] ..
 // row[j+1]-1.
-struct Model {
+struct BlockProblem {
     int slots = 0, blocks = 0, gateways = 0, sites = 0, arcs = 0, footprints = 0;
     const int *row = nullptr, *site = nullptr, *delay = nullptr;
     // Arcs whose energy the site gathers from `Iterate::sent`; the arc pass adds that of the others itself.
@@ -126,7 +126,7 @@ EQUILOAD_HD long slot_offset(Place at) {
     return offset<V>(at, 1, 0);
 }
 template <class V>
-EQUILOAD_HD V load_footprint(const Model& m, Place at, int footprint, int site) {
+EQUILOAD_HD V load_footprint(const BlockProblem& m, Place at, int footprint, int site) {
     return V::load(m.footprint + offset<V>(at, m.footprints * m.sites, footprint * m.sites + site));
 }
 
@@ -156,7 +156,7 @@ EQUILOAD_HD V load_earlier(const Stored* values, int count, Place at, int item, 
 }
 
 template <class V>
-EQUILOAD_HD V energy_price(const Model& m, const double* v, Place at, int arc) {
+EQUILOAD_HD V energy_price(const BlockProblem& m, const double* v, Place at, int arc) {
     const int delay = m.delay[arc];
     if (delay == 0) return V::load(v + offset<V>(at, m.sites, m.site[arc]));
     return load_later<V>(v, m.sites, at, m.site[arc], delay, m.slots, unreachable_price);
@@ -194,8 +194,8 @@ EQUILOAD_HD V simplex_threshold(Row g, int count, V demand, V theta, V total) {
 // `add(arc, k (2 x+ - x), k x+)` receives the energy, `g` is scratch for the row. Returns
 // sum (x+ - x)^2 / tau.
 template <class V, class Stored, class Row, class Add>
-EQUILOAD_HD V arc_row(const Model& m, const Iterate<Stored>& z, Place at, int gateway, const Pass& pass,
-                      Row g, Add add) {
+EQUILOAD_HD V arc_row(const BlockProblem& m, const Iterate<Stored>& z, Place at, int gateway,
+                      const Pass& pass, Row g, Add add) {
     const long own = offset<V>(at, m.gateways, gateway);
     const V demand = V::load(m.demand + own);
     const V tau = V::load(m.step + own) / V::load(z.omega + slot_offset<V>(at));
@@ -232,7 +232,7 @@ EQUILOAD_HD V arc_row(const Model& m, const Iterate<Stored>& z, Place at, int ga
 
 // What a cell receives through `sent`: ybar, or with `plus` M x+.
 template <class V, class Stored>
-EQUILOAD_HD V received(const Model& m, const Iterate<Stored>& z, Place at, int site, bool plus) {
+EQUILOAD_HD V received(const BlockProblem& m, const Iterate<Stored>& z, Place at, int site, bool plus) {
     V sum(0.0);
     for (int e = m.in_start[site]; e < m.in_start[site + 1]; ++e) {
         const int arc = m.in_arc[e], delay = m.delay[arc];
@@ -244,7 +244,7 @@ EQUILOAD_HD V received(const Model& m, const Iterate<Stored>& z, Place at, int s
 
 // c0 = p + sum_r lambda_r f_r
 template <class V>
-EQUILOAD_HD V site_cost(const Model& m, Place at, int site, const double* lambda) {
+EQUILOAD_HD V site_cost(const BlockProblem& m, Place at, int site, const double* lambda) {
     V cost = V::load(m.price + offset<V>(at, m.sites, site));
     for (int r = 0; r < m.footprints; ++r)
         cost = cost + V(lambda[r * m.sites + site]) * load_footprint<V>(m, at, r, site);
@@ -257,7 +257,8 @@ struct Cell {
     V v, cost, inflow, isig, compliance, capacity, free, y;
 
     template <class Stored>
-    EQUILOAD_HD Cell(const Model& m, const Iterate<Stored>& z, Place at, int site, const double* lambda) {
+    EQUILOAD_HD Cell(const BlockProblem& m, const Iterate<Stored>& z, Place at, int site,
+                     const double* lambda) {
         const long own = offset<V>(at, m.sites, site);
         cost = site_cost<V>(m, at, site, lambda);
         v = V::load(z.v + own);
@@ -277,7 +278,7 @@ struct Cell {
 // Burden of a cell and its curvature: `add` receives E_r = f_r y+ and H_rs = f_r f_s (-dy+/dc0) in the order
 // E_1 .. E_R, H_11, H_21, H_22, .. with their place in it.
 template <class V, class Stored, class Add>
-EQUILOAD_HD void add_burden(const Model& m, const Iterate<Stored>& z, Place at, int site,
+EQUILOAD_HD void add_burden(const BlockProblem& m, const Iterate<Stored>& z, Place at, int site,
                             const double* lambda, double curvature_floor, Add add) {
     const Cell<V> cell(m, z, at, site, lambda);
     const V bent = select(cell.free < V(0.0), V(curvature_floor),
@@ -297,8 +298,8 @@ EQUILOAD_HD int burden_quantities(int footprints) { return footprints + footprin
 // Site pass for one cell. Adds to the slot's residual  |dv|^2 / sigma - 2 <dv, M dx>  and its money mismatch
 // (|v+| + |p|) |M x+ - y+|.
 template <class V, class Stored>
-EQUILOAD_HD void site_cell(const Model& m, const Iterate<Stored>& z, Place at, int site, const double* lambda,
-                           const Pass& pass, V& residual, V& mismatch) {
+EQUILOAD_HD void site_cell(const BlockProblem& m, const Iterate<Stored>& z, Place at, int site,
+                           const double* lambda, const Pass& pass, V& residual, V& mismatch) {
     const long own = offset<V>(at, m.sites, site);
     const Cell<V> cell(m, z, at, site, lambda);
     const V alpha = reflected_share<V>(z, at, pass.iteration - 1);
@@ -314,7 +315,7 @@ EQUILOAD_HD void site_cell(const Model& m, const Iterate<Stored>& z, Place at, i
 
 // v+ of a cell without moving the iterate: the dual candidate that belongs to the kept x+.
 template <class V, class Stored>
-EQUILOAD_HD V dual_candidate(const Model& m, const Iterate<Stored>& z, Place at, int site,
+EQUILOAD_HD V dual_candidate(const BlockProblem& m, const Iterate<Stored>& z, Place at, int site,
                              const double* lambda) {
     const Cell<V> cell(m, z, at, site, lambda);
     return cell.v_plus();
@@ -323,7 +324,7 @@ EQUILOAD_HD V dual_candidate(const Model& m, const Iterate<Stored>& z, Place at,
 // 1/sigma = sum of k^2 s / omega: `sum` plus what the arcs of `sent` contribute, each with its own slot's
 // omega.
 template <class V, class Stored>
-EQUILOAD_HD V received_metric(const Model& m, const Iterate<Stored>& z, Place at, int site, V sum) {
+EQUILOAD_HD V received_metric(const BlockProblem& m, const Iterate<Stored>& z, Place at, int site, V sum) {
     for (int e = m.in_start[site]; e < m.in_start[site + 1]; ++e) {
         const int arc = m.in_arc[e];
         const V step = load_earlier<V>(m.step, m.gateways, at, m.in_gateway[e], m.delay[arc]);

@@ -99,7 +99,7 @@ Barrier::Barrier(const Run& run, HostCandidates& candidates, const BarrierKernel
       tol_(tol),
       kernels_(kernels),
       blocks_(run.reduced, equity_, kernels.lanes, team, capacity_slack(tol)),
-      model_(blocks_.model),
+      data_(blocks_.data),
       order_(run.reduced),
       sums_(blocks_, equity_.footprints()),
       first_sums_(blocks_, 3 * equity_.footprints()) {
@@ -202,7 +202,7 @@ void Barrier::start(List) {
         for (std::size_t n = term.first; n < term.end(); ++n) pi_[n] = first;
     }
     const std::vector<double> lambda = site_prices(pi_, true);
-    blocks_.each_block([&](int block, int) { kernels_.start(model_, in_, block, lambda.data(), money); });
+    blocks_.each_block([&](int block, int) { kernels_.start(data_, in_, block, lambda.data(), money); });
     prepare({0.0, 0.0});
     for (Term& term : terms_) {
         const auto from = burden_.begin() + static_cast<std::ptrdiff_t>(term.first);
@@ -278,12 +278,12 @@ void Barrier::prepare(Step step) {
     std::vector<double> lanes(blocks_.lane_count(1), 0.0);
     const std::size_t entries = equity_.footprints() * blocks_.problem.sites;
     const std::vector<double>& totals = first_sums_.over_blocks([&](int block, double* sums, int member) {
-        kernels_.move(model_, in_, block, lambda.data(), step.primal, step.dual,
+        kernels_.move(data_, in_, block, lambda.data(), step.primal, step.dual,
                       lanes.data() + static_cast<std::size_t>(block) * blocks_.lanes, sums);
-        kernels_.factor(model_, in_, block, scratch(member));
-        kernels_.aim[0](model_, in_, block, 0.0, scratch(member));
+        kernels_.factor(data_, in_, block, scratch(member));
+        kernels_.aim[0](data_, in_, block, 0.0, scratch(member));
         kernels_.solve_tail(in_, block, in_.dtheta);
-        kernels_.settle(model_, in_, block, sums + 2 * entries * blocks_.lanes, scratch(member));
+        kernels_.settle(data_, in_, block, sums + 2 * entries * blocks_.lanes, scratch(member));
     });
     burden_ = weighted({totals.data(), entries}, 1);
     jacobi_ = weighted({totals.data() + entries, entries}, 2);
@@ -383,7 +383,7 @@ void Barrier::add_dense_matrix() {
         parts[piece].assign(rows * rows, 0.0);
         for (std::size_t b = blocks_.blocks() * piece / matrix_pieces;
              b < blocks_.blocks() * (piece + 1) / matrix_pieces; ++b)
-            kernels_.matrix(model_, in_, static_cast<int>(b), plan, parts[piece].data(), work.data());
+            kernels_.matrix(data_, in_, static_cast<int>(b), plan, parts[piece].data(), work.data());
     });
     dense_factor_.assign(n * n, 0.0);
     for (std::size_t c = 0; c < count; ++c)
@@ -420,9 +420,9 @@ std::vector<double> Barrier::precondition(const std::vector<double>& residual) c
 std::vector<double> Barrier::apply(const std::vector<double>& dpi) const {
     const std::vector<double> dlambda = site_prices(dpi, false);
     std::vector<double> value = weighted(sums_.over_blocks([&](int block, double* totals, int member) {
-        kernels_.ask(model_, in_, block, dlambda.data(), scratch(member));
+        kernels_.ask(data_, in_, block, dlambda.data(), scratch(member));
         kernels_.solve_tail(in_, block, in_.response);
-        kernels_.leave(model_, in_, block, dlambda.data(), totals, scratch(member));
+        kernels_.leave(data_, in_, block, dlambda.data(), totals, scratch(member));
     }),
                                          1);
     for (std::size_t n = 0; n < dpi.size(); ++n) value[n] += give(n) * dpi[n];
@@ -562,9 +562,9 @@ void Barrier::price_directions(double tolerance) {
 // The corrector at unchanged equity prices.
 void Barrier::correct(double mu) {
     base_ = weighted(sums_.over_blocks([&](int block, double* totals, int member) {
-        kernels_.aim[1](model_, in_, block, mu, scratch(member));
+        kernels_.aim[1](data_, in_, block, mu, scratch(member));
         kernels_.solve_tail(in_, block, in_.dtheta);
-        kernels_.settle(model_, in_, block, totals, scratch(member));
+        kernels_.settle(data_, in_, block, totals, scratch(member));
     }),
                      1);
 }
@@ -578,10 +578,10 @@ Barrier::Step Barrier::direction(bool corrector) {
     const std::vector<double> dlambda = site_prices(dpi_, false);
     std::fill_n(course_.data(), course_.size(), 0.0);
     const std::vector<double> change = weighted(sums_.over_blocks([&](int block, double* totals, int member) {
-        kernels_.ask(model_, in_, block, dlambda.data(), scratch(member));
+        kernels_.ask(data_, in_, block, dlambda.data(), scratch(member));
         kernels_.solve_tail(in_, block, in_.response);
         kernels_.direction[corrector](
-            model_, in_, block, dlambda.data(), totals,
+            data_, in_, block, dlambda.data(), totals,
             course_.data() + static_cast<std::size_t>(block) * course_width * blocks_.lanes, scratch(member));
     }),
                                                 1);
@@ -611,7 +611,7 @@ Barrier::Step Barrier::direction(bool corrector) {
             longest.dual = std::min(longest.dual, step_to_zero(most_[n] - pi_[n], -dpi_[n]));
         }
     Step step{std::min(1.0, boundary * longest.primal), std::min(1.0, boundary * longest.dual)};
-    if (model_.quadratic) step.primal = step.dual = std::min(step.primal, step.dual);
+    if (data_.quadratic) step.primal = step.dual = std::min(step.primal, step.dual);
     return step;
 }
 

@@ -11,7 +11,7 @@
 #include "algorithm/run.hpp"
 #include "barrier/barrier_steps.hpp"
 #include "barrier/elimination.hpp"
-#include "host/block_model.hpp"
+#include "host/host_blocks.hpp"
 #include "host/host_candidates.hpp"
 
 namespace equiload {
@@ -117,8 +117,8 @@ class Barrier final : public Method {
     HostCandidates& candidates_;
     const double tol_;
     const BarrierKernels& kernels_;
-    BlockModel blocks_;
-    const Model& model_;
+    HostBlocks blocks_;
+    const BlockProblem& data_;
     Interior in_;
     EliminationOrder order_;
     std::vector<Lanes> scratch_;  // one a member

@@ -26,7 +26,7 @@
 
 namespace equiload {
 
-// What the method keeps of each block beside the Model; [block][item][lane].
+// What the method keeps of each block beside the problem; [block][item][lane].
 struct Interior {
     double *x = nullptr, *z = nullptr, *inv_d = nullptr, *target = nullptr;  // arc: -, -, 1/D, (what x z aims
                                                                              // at) / x - z
@@ -49,14 +49,14 @@ EQUILOAD_HD typename V::Mask bounded(V capacity) {
 
 // May work flow? Sources without demand and cells without capacity are left out of the iteration.
 template <class V>
-EQUILOAD_HD typename V::Mask active_arc(const Model& m, int block, int gateway, int arc) {
+EQUILOAD_HD typename V::Mask active_arc(const BlockProblem& m, int block, int gateway, int arc) {
     const V demand = V::load(m.demand + offset<V>(block, m.gateways, gateway));
     const V capacity = V::load(m.capacity + offset<V>(block, m.sites, m.site[arc]));
     return (V(0.0) < demand) & (V(0.0) < capacity);
 }
 
 template <class V>
-EQUILOAD_HD V capacity_at(const Model& m, int block, int site) {
+EQUILOAD_HD V capacity_at(const BlockProblem& m, int block, int site) {
     return V::load(m.capacity + offset<V>(block, m.sites, site));
 }
 
@@ -67,12 +67,12 @@ EQUILOAD_HD typename V::Mask limited(V capacity) {
 }
 
 template <class V>
-EQUILOAD_HD V quadratic_at(const Model& m, int block, int site) {
+EQUILOAD_HD V quadratic_at(const BlockProblem& m, int block, int site) {
     return m.quadratic ? V::load(m.quadratic + offset<V>(block, m.sites, site)) : V(0.0);
 }
 
 template <class V>
-EQUILOAD_HD V stiffness(const Model& m, const Interior& p, int block, int site) {
+EQUILOAD_HD V stiffness(const BlockProblem& m, const Interior& p, int block, int site) {
     const long at = offset<V>(block, m.sites, site);
     const V bound = select(bounded(V::load(m.capacity + at)), V::load(p.u + at) / V::load(p.s + at), V(0.0));
     return bound + quadratic_at<V>(m, block, site);
@@ -80,7 +80,7 @@ EQUILOAD_HD V stiffness(const Model& m, const Interior& p, int block, int site) 
 
 // phi of a cell: sum_r f_r dlambda_r
 template <class V>
-EQUILOAD_HD V price_change(const Model& m, int block, int site, const double* dlambda) {
+EQUILOAD_HD V price_change(const BlockProblem& m, int block, int site, const double* dlambda) {
     V phi(0.0);
     for (int r = 0; r < m.footprints; ++r)
         phi = phi + V(dlambda[r * m.sites + site]) *
@@ -95,7 +95,7 @@ EQUILOAD_HD void add_total(double* total, V value) {
 
 // totals[r][site][lane] += f_r dy
 template <class V>
-EQUILOAD_HD void add_footprints(const Model& m, int block, int site, V dy, double* totals) {
+EQUILOAD_HD void add_footprints(const BlockProblem& m, int block, int site, V dy, double* totals) {
     for (int r = 0; r < m.footprints; ++r)
         add_total<V>(totals + offset<V>(r, m.sites, site),
                      V::load(m.footprint + offset<V>(block * m.footprints + r, m.sites, site)) * dy);
@@ -103,7 +103,8 @@ EQUILOAD_HD void add_footprints(const Model& m, int block, int site, V dy, doubl
 
 // The price c of a cell at its present load.
 template <class V>
-EQUILOAD_HD V interior_price(const Model& m, const Interior& p, int block, int site, const double* lambda) {
+EQUILOAD_HD V interior_price(const BlockProblem& m, const Interior& p, int block, int site,
+                             const double* lambda) {
     const long at = offset<V>(block, m.sites, site);
     V price =
         V::load(m.price + at) + V::load(p.u + at) + quadratic_at<V>(m, block, site) * V::load(p.load + at);
@@ -116,7 +117,8 @@ EQUILOAD_HD V interior_price(const Model& m, const Interior& p, int block, int s
 
 // A first point: work spread evenly, slacks and multipliers of about `money` per unit, exact in the dual.
 template <class V>
-inline void interior_start(const Model& m, const Interior& p, int block, const double* lambda, double money) {
+inline void interior_start(const BlockProblem& m, const Interior& p, int block, const double* lambda,
+                           double money) {
     for (int j = 0; j < m.gateways; ++j) {
         V usable(0.0);
         for (int a = m.row[j]; a < m.row[j + 1]; ++a)
@@ -164,14 +166,14 @@ inline void interior_start(const Model& m, const Interior& p, int block, const d
 
 // What the dual row of an arc lacks of its target; the same bits in every pass.
 template <class V>
-EQUILOAD_HD V arc_error(const Model& m, int arc, V theta, V z, V shifted, V target) {
+EQUILOAD_HD V arc_error(const BlockProblem& m, int arc, V theta, V z, V shifted, V target) {
     return (theta + z - V(m.cost[arc]) - V(m.energy[arc]) * shifted) + target;
 }
 
 // Moves arcs along the present direction and adds up what follows for cells: y, kappa, sum k/D. Returns sum x
 // z.
 template <class V>
-inline V move_arcs(const Model& m, const Interior& p, int block, double primal, double dual) {
+inline V move_arcs(const BlockProblem& m, const Interior& p, int block, double primal, double dual) {
     constexpr int n = V::lanes;
     double *const load = p.load + offset<V>(block, m.sites, 0),
                   *const kappa = p.kappa + offset<V>(block, m.sites, 0),
@@ -210,8 +212,8 @@ inline V move_arcs(const Model& m, const Interior& p, int block, double primal, 
 // Takes a step along the present direction. sum[lane] += complementarity; totals += F y, then the diagonal
 // f^2 kappa eta of F K F' without what flows back.
 template <class V>
-inline void interior_move(const Model& m, const Interior& p, int block, const double* lambda, double primal,
-                          double dual, double* sum, double* totals) {
+inline void interior_move(const BlockProblem& m, const Interior& p, int block, const double* lambda,
+                          double primal, double dual, double* sum, double* totals) {
     V total = V::load(sum) + move_arcs<V>(m, p, block, primal, dual);
     for (int i = 0; i < m.sites; ++i) {
         const long at = offset<V>(block, m.sites, i);
@@ -240,7 +242,8 @@ EQUILOAD_HD double* block_factor(const Interior& p, int block) {
 
 // -Z below the diagonal, from the arcs that meet at each site.
 template <class V>
-inline void add_meetings(const Model& m, const Interior& p, int block, double* factor, double* scratch) {
+inline void add_meetings(const BlockProblem& m, const Interior& p, int block, double* factor,
+                         double* scratch) {
     constexpr int n = V::lanes;
     const Elimination& order = p.order;
     double* const tail = factor + order.tail_at() * n;
@@ -271,7 +274,7 @@ inline void add_meetings(const Model& m, const Interior& p, int block, double* f
 
 // The factor of Z at the present point. Scratch: the longest list of arcs of a site.
 template <class V>
-inline void interior_factor(const Model& m, const Interior& p, int block, double* scratch) {
+inline void interior_factor(const BlockProblem& m, const Interior& p, int block, double* scratch) {
     constexpr int n = V::lanes;
     const Elimination& order = p.order;
     double* const factor = block_factor<V>(p, block);
@@ -295,7 +298,8 @@ inline void interior_factor(const Model& m, const Interior& p, int block, double
 
 // Sum over the arcs of a gateway of k/D value[site]  (W value)
 template <class V>
-EQUILOAD_HD V gather_sites(const Model& m, const Interior& p, int block, int gateway, const double* value) {
+EQUILOAD_HD V gather_sites(const BlockProblem& m, const Interior& p, int block, int gateway,
+                           const double* value) {
     V sum(0.0);
     for (int a = m.row[gateway]; a < m.row[gateway + 1]; ++a)
         sum = sum + V(m.energy[a]) * V::load(p.inv_d + offset<V>(block, m.arcs, a)) *
@@ -305,7 +309,8 @@ EQUILOAD_HD V gather_sites(const Model& m, const Interior& p, int block, int gat
 
 // sums[site] <- W' value, of values by place
 template <class V>
-inline void spread_gateways(const Model& m, const Interior& p, int block, const double* value, double* sums) {
+inline void spread_gateways(const BlockProblem& m, const Interior& p, int block, const double* value,
+                            double* sums) {
     constexpr int n = V::lanes;
     for (int i = 0; i < m.sites; ++i) V(0.0).store(sums + i * n);
     for (int j = 0; j < m.gateways; ++j) {
@@ -321,7 +326,7 @@ template <class V>
 struct CellNewton {
     V bound, slack_error;
 
-    EQUILOAD_HD CellNewton(const Model& m, const Interior& p, int block, int site) {
+    EQUILOAD_HD CellNewton(const BlockProblem& m, const Interior& p, int block, int site) {
         const long at = offset<V>(block, m.sites, site);
         const V capacity = V::load(m.capacity + at), s = V::load(p.s + at);
         const auto finite = bounded(capacity);
@@ -334,7 +339,7 @@ struct CellNewton {
 // (Mehrotra): leaves what u changes by without dy in du, and in `ahead` the price that the present direction
 // leads to.
 template <class V, bool Corrector>
-inline void aim_cells(const Model& m, const Interior& p, int block, double mu, double* ahead) {
+inline void aim_cells(const BlockProblem& m, const Interior& p, int block, double mu, double* ahead) {
     for (int i = 0; i < m.sites; ++i) {
         const long at = offset<V>(block, m.sites, i);
         const V capacity = V::load(m.capacity + at);
@@ -355,7 +360,7 @@ inline void aim_cells(const Model& m, const Interior& p, int block, double mu, d
 // Aims the arcs, and adds up in dy what they would bring to the cells at the present theta, and in dtheta
 // what the gateways' rows lack then.
 template <class V, bool Corrector>
-inline void aim_arcs(const Model& m, const Interior& p, int block, double mu, const double* ahead) {
+inline void aim_arcs(const BlockProblem& m, const Interior& p, int block, double mu, const double* ahead) {
     constexpr int n = V::lanes;
     double* const pull = p.dy + offset<V>(block, m.sites, 0);
     const double* const shifted = p.shifted + offset<V>(block, m.sites, 0);
@@ -387,7 +392,7 @@ inline void aim_arcs(const Model& m, const Interior& p, int block, double mu, co
 // First half of the Newton system at unchanged equity prices: right-hand sides, and forward through the head.
 // Scratch: sites.
 template <class V, bool Corrector>
-inline void interior_aim(const Model& m, const Interior& p, int block, double mu, double* scratch) {
+inline void interior_aim(const BlockProblem& m, const Interior& p, int block, double mu, double* scratch) {
     constexpr int n = V::lanes;
     aim_cells<V, Corrector>(m, p, block, mu, scratch);
     aim_arcs<V, Corrector>(m, p, block, mu, scratch);
@@ -403,7 +408,8 @@ inline void interior_aim(const Model& m, const Interior& p, int block, double mu
 
 // Second half: dtheta, dy; totals += F dy.  Scratch: sites.
 template <class V>
-inline void interior_settle(const Model& m, const Interior& p, int block, double* totals, double* scratch) {
+inline void interior_settle(const BlockProblem& m, const Interior& p, int block, double* totals,
+                            double* scratch) {
     double* const dtheta = p.dtheta + offset<V>(block, m.gateways, 0);
     backward_head<V>(p.order, block_factor<V>(p, block), dtheta);
     spread_gateways<V>(m, p, block, dtheta, scratch);
@@ -418,7 +424,7 @@ inline void interior_settle(const Model& m, const Interior& p, int block, double
 // What equity prices that rise by dlambda ask of the gateways: right-hand side in `response`, forward through
 // the head. Scratch: sites.
 template <class V>
-inline void interior_ask(const Model& m, const Interior& p, int block, const double* dlambda,
+inline void interior_ask(const BlockProblem& m, const Interior& p, int block, const double* dlambda,
                          double* scratch) {
     constexpr int n = V::lanes;
     double* const response = p.response + offset<V>(block, m.gateways, 0);
@@ -432,7 +438,7 @@ inline void interior_ask(const Model& m, const Interior& p, int block, const dou
 
 // Burden that leaves when they do: totals += F K F' dlambda. Scratch: sites.
 template <class V>
-inline void interior_leave(const Model& m, const Interior& p, int block, const double* dlambda,
+inline void interior_leave(const BlockProblem& m, const Interior& p, int block, const double* dlambda,
                            double* totals, double* scratch) {
     double* const response = p.response + offset<V>(block, m.gateways, 0);
     backward_head<V>(p.order, block_factor<V>(p, block), response);
@@ -465,7 +471,7 @@ struct Course {
 
 // The direction at dlambda, on top of what both halves have left. totals += F dy.  Scratch: sites.
 template <class V, bool Corrector>
-inline void interior_direction(const Model& m, const Interior& p, int block, const double* dlambda,
+inline void interior_direction(const BlockProblem& m, const Interior& p, int block, const double* dlambda,
                                double* totals, double* course, double* scratch) {
     constexpr int n = V::lanes;
     double *const response = p.response + offset<V>(block, m.gateways, 0), *const dtheta =
@@ -573,7 +579,7 @@ inline void forward_rows(const double* factor, int first, int j, double* value) 
 
 // Rows of a tile of sites,  L^-1 W eta  as [place][tile][lane], where they reach.
 template <class V>
-inline void matrix_rows(const Model& m, const Interior& p, int block, const int* sites, int count,
+inline void matrix_rows(const BlockProblem& m, const Interior& p, int block, const int* sites, int count,
                         const int* reach, int reached, double* rows) {
     constexpr int n = V::lanes, width = tile * n;
     const Elimination& order = p.order;
@@ -614,8 +620,8 @@ inline void matrix_rows(const Model& m, const Interior& p, int block, const int*
 
 // Adds f_r f_q times the flow between two sites to their entries of the matrix.
 template <class V>
-inline void add_matrix_entry(const Model& m, int block, const int* sites, int count, int c, int d, V flow,
-                             double* matrix) {
+inline void add_matrix_entry(const BlockProblem& m, int block, const int* sites, int count, int c, int d,
+                             V flow, double* matrix) {
     for (int r = 0; r < m.footprints; ++r) {
         const V f = flow * V::load(m.footprint + offset<V>(block * m.footprints + r, m.sites, sites[c]));
         for (int q = 0; q < m.footprints; ++q)
@@ -627,7 +633,7 @@ inline void add_matrix_entry(const Model& m, int block, const int* sites, int co
 // Adds F K F' among some sites to the lower triangle of `matrix`, row-major over (site, footprint) pairs. K
 // is kappa eta less the products of the rows  eta W' L^-T.  Scratch: [tile of sites][place][site][lane].
 template <class V>
-inline void interior_matrix(const Model& m, const Interior& p, int block, const MatrixPlan& plan,
+inline void interior_matrix(const BlockProblem& m, const Interior& p, int block, const MatrixPlan& plan,
                             double* matrix, double* scratch) {
     constexpr int n = V::lanes, width = tile * n;
     const int* common_start = plan.common_start;
@@ -666,19 +672,19 @@ inline void interior_solve_tail(const Interior& p, int block, double* values) {
 // The steps of one instruction set, as plain functions.
 struct BarrierKernels {
     int lanes;
-    void (*start)(const Model&, const Interior&, int block, const double* lambda, double money);
-    void (*move)(const Model&, const Interior&, int block, const double* lambda, double primal, double dual,
-                 double* sum, double* totals);
-    void (*factor)(const Model&, const Interior&, int block, double* scratch);
-    void (*matrix)(const Model&, const Interior&, int block, const MatrixPlan&, double* matrix,
+    void (*start)(const BlockProblem&, const Interior&, int block, const double* lambda, double money);
+    void (*move)(const BlockProblem&, const Interior&, int block, const double* lambda, double primal,
+                 double dual, double* sum, double* totals);
+    void (*factor)(const BlockProblem&, const Interior&, int block, double* scratch);
+    void (*matrix)(const BlockProblem&, const Interior&, int block, const MatrixPlan&, double* matrix,
                    double* scratch);
     // A predictor and a corrector each:
-    void (*aim[2])(const Model&, const Interior&, int block, double mu, double* scratch);
-    void (*direction[2])(const Model&, const Interior&, int block, const double* dlambda, double* totals,
-                         double* course, double* scratch);
-    void (*settle)(const Model&, const Interior&, int block, double* totals, double* scratch);
-    void (*ask)(const Model&, const Interior&, int block, const double* dlambda, double* scratch);
-    void (*leave)(const Model&, const Interior&, int block, const double* dlambda, double* totals,
+    void (*aim[2])(const BlockProblem&, const Interior&, int block, double mu, double* scratch);
+    void (*direction[2])(const BlockProblem&, const Interior&, int block, const double* dlambda,
+                         double* totals, double* course, double* scratch);
+    void (*settle)(const BlockProblem&, const Interior&, int block, double* totals, double* scratch);
+    void (*ask)(const BlockProblem&, const Interior&, int block, const double* dlambda, double* scratch);
+    void (*leave)(const BlockProblem&, const Interior&, int block, const double* dlambda, double* totals,
                   double* scratch);
     void (*solve_tail)(const Interior&, int block, double* values);
 };

@@ -36,8 +36,8 @@ int ArcLists::longest_row() const {
     return longest;
 }
 
-Model ArcLists::sizes(const Problem& p, std::size_t footprints, std::size_t width) const {
-    Model m;
+BlockProblem ArcLists::sizes(const Problem& p, std::size_t footprints, std::size_t width) const {
+    BlockProblem m;
     m.slots = static_cast<int>(p.slots);
     m.blocks = static_cast<int>((p.slots + width - 1) / width);
     m.gateways = static_cast<int>(p.gateways);

@@ -23,7 +23,7 @@ struct ArcLists {
     int longest_row() const;
 
     // The sizes of a problem in blocks of `width` slots; its arrays are for the back end to fill in.
-    Model sizes(const Problem& problem, std::size_t footprints, std::size_t width) const;
+    BlockProblem sizes(const Problem& problem, std::size_t footprints, std::size_t width) const;
 };
 
 }  // namespace equiload

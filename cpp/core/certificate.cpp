@@ -20,17 +20,17 @@ double ordered_sum(const std::vector<double>& parts) {
 }
 
 // A problem as the steps read it, with all its footprints.
-struct Rows {
+struct WholeProblem {
     const Grouping by_gateway, by_site;
     std::vector<Field> footprints;
-    RowModel model;
+    SlotProblem by_slot;
 
-    explicit Rows(const Problem& p)
-        : by_gateway(p.arc_gateway, p.gateways), by_site(p.arc_site, p.sites), model(row_model(p)) {
+    explicit WholeProblem(const Problem& p)
+        : by_gateway(p.arc_gateway, p.gateways), by_site(p.arc_site, p.sites), by_slot(slot_problem(p)) {
         for (const Footprint& footprint : p.footprints) footprints.push_back(footprint.values);
-        model.footprints = static_cast<int>(footprints.size()), model.footprint = footprints.data();
-        model.by_gateway = {by_gateway.start.data(), by_gateway.order.data()};
-        model.by_site = {by_site.start.data(), by_site.order.data()};
+        by_slot.footprints = static_cast<int>(footprints.size()), by_slot.footprint = footprints.data();
+        by_slot.by_gateway = {by_gateway.start.data(), by_gateway.order.data()};
+        by_slot.by_site = {by_site.start.data(), by_site.order.data()};
     }
 };
 
@@ -57,14 +57,15 @@ std::vector<double> site_prices(const Problem& p, const std::vector<std::vector<
 }
 
 Evaluation evaluate(const Problem& p, const double* allocation, const double* shed, Team& team) {
-    const Rows rows(p);
+    const WholeProblem whole(p);
     Evaluation result;
     result.site_load.resize(p.slots * p.sites);
     std::vector<double> arc(p.slots), energy(p.slots), quadratic(p.slots), dropped(p.slots);
     double* const load = result.site_load.data();
     each_slot(p, team, [&](int slot) {
         const auto t = static_cast<std::size_t>(slot);
-        const SlotCosts costs = evaluate_slot(Solo{}, rows.model, nullptr, allocation, nullptr, slot, load);
+        const SlotCosts costs =
+            evaluate_slot(Solo{}, whole.by_slot, nullptr, allocation, nullptr, slot, load);
         arc[t] = costs.arc, energy[t] = costs.energy, quadratic[t] = costs.quadratic;
         for (std::size_t j = 0; shed && j < p.gateways; ++j)
             dropped[t] += p.shed_cost * shed[t * p.gateways + j];
@@ -115,24 +116,24 @@ double equity_cost(const Problem& p, const std::vector<std::vector<double>>& tot
 }
 
 void complete_prices(const Problem& p, Prices& prices, Team& team) {
-    const Rows rows(p);
+    const WholeProblem whole(p);
     const std::vector<double> lambda = site_prices(p, prices.equity);
     prices.capacity.resize(p.slots * p.sites);
     each_slot(p, team, [&](int slot) {
         const std::size_t first = static_cast<std::size_t>(slot) * p.sites;
         for (std::size_t i = 0; i < p.sites; ++i)
-            prices.capacity[first + i] =
-                complete_cell(rows.model, lambda.data(), slot, static_cast<int>(i), prices.energy[first + i]);
+            prices.capacity[first + i] = complete_cell(whole.by_slot, lambda.data(), slot,
+                                                       static_cast<int>(i), prices.energy[first + i]);
     });
 }
 
 double lower_bound(const Problem& p, const Prices& prices, Team& team) {
-    const Rows rows(p);
+    const WholeProblem whole(p);
     const std::vector<double> lambda = site_prices(p, prices.equity);
     std::vector<double> parts(p.slots);
     each_slot(p, team, [&](int slot) {
         parts[static_cast<std::size_t>(slot)] =
-            bound_slot(Solo{}, rows.model, lambda.data(), prices.energy.data(), slot);
+            bound_slot(Solo{}, whole.by_slot, lambda.data(), prices.energy.data(), slot);
     });
     return ordered_sum(parts) + bound_apart(p, prices.equity);
 }

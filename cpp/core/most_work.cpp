@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "algorithm/rows.hpp"
+#include "algorithm/slot_problem.hpp"
 
 namespace equiload {
 

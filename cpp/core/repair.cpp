@@ -28,9 +28,9 @@ Grouping rows_by_cell(const Problem& p) {
 
 Repair::Repair(const Problem& problem)
     : problem_(problem), by_gateway_(rows_by_cell(problem)), by_site_(problem.arc_site, problem.sites) {
-    model_ = row_model(problem);
-    model_.by_gateway = {by_gateway_.start.data(), by_gateway_.order.data()};
-    model_.by_site = {by_site_.start.data(), by_site_.order.data()};
+    by_slot_ = slot_problem(problem);
+    by_slot_.by_gateway = {by_gateway_.start.data(), by_gateway_.order.data()};
+    by_slot_.by_site = {by_site_.start.data(), by_site_.order.data()};
 }
 
 RepairOutcome Repair::run(double* allocation, const double* v, Team& team) const {
@@ -41,7 +41,7 @@ RepairOutcome Repair::run(double* allocation, const double* v, Team& team) const
 
 RepairOutcome Repair::plan(double* allocation, const double* v, Team& team) const {
     std::vector<RepairOutcome> failed = over_windows(allocation, v, team, true);
-    const auto horizon = static_cast<std::size_t>(model_.horizon);
+    const auto horizon = static_cast<std::size_t>(by_slot_.horizon);
     for (RepairOutcome& outcome : failed) {
         // Where all arcs draw the same energy, the cut is as good as prices; else it may be none.
         outcome.prices.assign(problem_.slots * problem_.sites, 0.0);
@@ -58,17 +58,17 @@ RepairOutcome Repair::plan(double* allocation, const double* v, Team& team) cons
 
 std::vector<RepairOutcome> Repair::over_windows(double* allocation, const double* v, Team& team,
                                                 bool fill) const {
-    const auto horizon = static_cast<std::size_t>(model_.horizon);
+    const auto horizon = static_cast<std::size_t>(by_slot_.horizon);
     const std::size_t windows = (problem_.slots + horizon - 1) / horizon;
-    const auto bytes = static_cast<std::size_t>(RepairScratch::bytes(model_, 1));
+    const auto bytes = static_cast<std::size_t>(RepairScratch::bytes(by_slot_, 1));
     std::vector<std::unique_ptr<std::byte[]>> memory(static_cast<std::size_t>(team.size()));
     std::vector<RepairOutcome> outcomes(windows);
     team.split(windows, [&](std::size_t begin, std::size_t end, int member) {
         auto& own = memory[static_cast<std::size_t>(member)];
         if (!own) own = std::make_unique_for_overwrite<std::byte[]>(bytes);
-        const RepairScratch scratch = RepairScratch::on(own.get(), model_, 1);
+        const RepairScratch scratch = RepairScratch::on(own.get(), by_slot_, 1);
         for (std::size_t k = begin; k < end; ++k)
-            outcomes[k] = repair(allocation, v, scratch, static_cast<int>(k) * model_.horizon, fill);
+            outcomes[k] = repair(allocation, v, scratch, static_cast<int>(k) * by_slot_.horizon, fill);
     });
     serve(allocation, team);
     std::erase_if(outcomes, [](const RepairOutcome& outcome) { return outcome.feasible; });
@@ -77,8 +77,8 @@ std::vector<RepairOutcome> Repair::over_windows(double* allocation, const double
 
 RepairOutcome Repair::repair(double* allocation, const double* v, const RepairScratch& scratch, int first,
                              bool fill) const {
-    const int last = std::min(first + model_.horizon, model_.slots);
-    if (repair_window(Solo{}, model_, allocation, v, scratch, first, last, fill)) return {};
+    const int last = std::min(first + by_slot_.horizon, by_slot_.slots);
+    if (repair_window(Solo{}, by_slot_, allocation, v, scratch, first, last, fill)) return {};
     RepairOutcome outcome{false, static_cast<std::size_t>(first), {}, {}};
     const std::size_t begin = static_cast<std::size_t>(first) * problem_.sites;
     for (std::size_t c = 0; c < static_cast<std::size_t>(last - first) * problem_.sites; ++c)
@@ -104,7 +104,7 @@ std::vector<std::size_t> Repair::stranded() const {
 void Repair::serve(double* allocation, Team& team) const {
     team.split(problem_.slots, [&](std::size_t begin, std::size_t end, int) {
         for (std::size_t t = begin; t < end; ++t)
-            serve_slot(Solo{}, model_, allocation + t * problem_.arcs, static_cast<int>(t));
+            serve_slot(Solo{}, by_slot_, allocation + t * problem_.arcs, static_cast<int>(t));
     });
 }
 

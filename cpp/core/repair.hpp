@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "algorithm/rows.hpp"
+#include "algorithm/slot_problem.hpp"
 #include "core/problem.hpp"
 #include "core/team.hpp"
 
@@ -42,7 +42,7 @@ class Repair {
     void serve(double* allocation, Team& team) const;
 
     // The problem as the steps read it.
-    const RowModel& rows() const { return model_; }
+    const SlotProblem& by_slot() const { return by_slot_; }
 
  private:
     // Of every window that fails; none: feasible.
@@ -52,7 +52,7 @@ class Repair {
 
     const Problem& problem_;
     Grouping by_gateway_, by_site_;
-    RowModel model_;
+    SlotProblem by_slot_;
 };
 
 }  // namespace equiload

@@ -46,8 +46,8 @@ class GridBackend final : public DeviceBackend {
           equity_(run(0).equity, runs_.size()),
           reports_(runs_.size()) {
         if (original().device >= 0) caller_.emplace(original(), run(0).presolved);
-        model_ = network_.sizes(footprints_);
-        quantities_ = burden_quantities(model_.footprints);
+        data_ = network_.sizes(footprints_);
+        quantities_ = burden_quantities(data_.footprints);
         choose_chunks();
         reserve();
         point_at_arrays();
@@ -76,9 +76,9 @@ class GridBackend final : public DeviceBackend {
     void bound(List list) override {
         const Listed there = show(list);
         complete(there);
-        machine_.for_each_group(there.size * model_.slots, slot_members,
-                                grid::Bound{there.list, rows_, model_.slots, parts_.data()});
-        sum_rows(parts_.data(), bounds_.there.data(), there, model_.slots, 1);
+        machine_.for_each_group(there.size * data_.slots, slot_members,
+                                grid::Bound{there.list, rows_, data_.slots, parts_.data()});
+        sum_rows(parts_.data(), bounds_.there.data(), there, data_.slots, 1);
         fetch(list, bounds_.there, bounds_.here,
               [this](int s, const double* value) { reports_[at(s)].bound = *value; });
         fetch(list, equity_.pi(), pi_, [this](int s, const double* pi) {
@@ -91,19 +91,19 @@ class GridBackend final : public DeviceBackend {
     void evaluate(List list) override {
         constexpr int numbers = grid::Evaluate::numbers;
         const Listed there = show(list);
-        machine_.for_each_group(there.size * model_.slots, slot_members,
-                                grid::Evaluate{there.list, rows_, model_.slots, parts_.data()});
-        sum_rows(parts_.data(), costs_.there.data(), there, model_.slots, numbers);
+        machine_.for_each_group(there.size * data_.slots, slot_members,
+                                grid::Evaluate{there.list, rows_, data_.slots, parts_.data()});
+        sum_rows(parts_.data(), costs_.there.data(), there, data_.slots, numbers);
         fetch(list, costs_.there, costs_.here, [this](int s, const double* cost) {
             Breakdown& costs = reports_[at(s)].costs;
             costs.arc = cost[0], costs.energy = cost[1], costs.quadratic = cost[2];
             costs.fixed = run(s).reduced.fixed_cost;
             reports_[at(s)].overload = cost[3];
         });
-        const long each = static_cast<long>(model_.footprints) * model_.sites;
+        const long each = static_cast<long>(data_.footprints) * data_.sites;
         machine_.for_each(
             there.size * row_chunks_ * each,
-            grid::Burdens{there.list, rows_, row_chunks_, model_.sites, model_.footprints, parts_.data()});
+            grid::Burdens{there.list, rows_, row_chunks_, data_.sites, data_.footprints, parts_.data()});
         sum_rows(parts_.data(), burdens_.there.data(), there, row_chunks_, each);
         fetch(list, burdens_.there, burdens_.here, [this](int s, const double* burden) {
             Report& report = reports_[at(s)];
@@ -169,9 +169,9 @@ class GridBackend final : public DeviceBackend {
     void candidate(List list) override {
         const Listed there = show(list);
         const Listed all = std::exchange(active_, there);
-        machine_.for_each(lanes(model_.sites), grid::DualCandidate<Stored>{scenarios(), model_, z_, in_});
-        out_of_blocks(z_.x_plus, x_there_.data(), model_.arcs);
-        out_of_blocks(z_.v_plus, v_there_.data(), model_.sites);
+        machine_.for_each(lanes(data_.sites), grid::DualCandidate<Stored>{scenarios(), data_, z_, in_});
+        out_of_blocks(z_.x_plus, x_there_.data(), data_.arcs);
+        out_of_blocks(z_.v_plus, v_there_.data(), data_.sites);
         active_ = all;
     }
 
@@ -228,7 +228,7 @@ class GridBackend final : public DeviceBackend {
         port_.download(x_rows(s), arcs(), x), port_.download(v_rows(s), cells(), v);
     }
     double restarts(int s) override {
-        const std::size_t slots = static_cast<std::size_t>(model_.blocks) * Lane::width;
+        const std::size_t slots = static_cast<std::size_t>(data_.blocks) * Lane::width;
         const std::vector<double> each = port_.read(z_.restarts + static_cast<std::size_t>(s) * slots, slots);
         double total = 0;
         for (std::size_t t = 0; t < problem_.slots; ++t) total += each[t];
@@ -279,15 +279,15 @@ class GridBackend final : public DeviceBackend {
     std::size_t cells() const { return problem_.slots * problem_.sites; }  // of a scenario
     std::size_t arcs() const { return problem_.slots * problem_.arcs; }
     std::size_t burden_count() const { return static_cast<std::size_t>(quantities_) * problem_.sites; }
-    std::size_t term_of(int s, int r) const { return static_cast<std::size_t>(s * model_.footprints + r); }
+    std::size_t term_of(int s, int r) const { return static_cast<std::size_t>(s * data_.footprints + r); }
     double* x_rows(int s) const { return x_there_.data() + static_cast<std::size_t>(s) * arcs(); }
     double* v_rows(int s) const { return v_there_.data() + static_cast<std::size_t>(s) * cells(); }
 
     // Items of a launch over what there is `items` times a block: of the scenarios at work, of all.
-    long blocks_each() const { return model_.blocks; }
+    long blocks_each() const { return data_.blocks; }
     long lanes(int items) const { return active_.size * all_lanes(items) / count(); }
     long all_lanes(int items) const { return count() * blocks_each() * items * Lane::width; }
-    grid::Scenarios scenarios() const { return {active_.list, model_.blocks}; }
+    grid::Scenarios scenarios() const { return {active_.list, data_.blocks}; }
 
     static std::size_t groups(std::size_t items) {
         return std::max<std::size_t>(1, (items + grid::SumItems::group - 1) / grid::SumItems::group);
@@ -300,8 +300,8 @@ class GridBackend final : public DeviceBackend {
             const std::size_t chunks = M::enough_items / std::max<std::size_t>(1, items);
             return static_cast<int>(std::clamp<std::size_t>(chunks, 1, static_cast<std::size_t>(most)));
         };
-        chunks_ = enough(problem_.sites * Lane::width, model_.blocks);
-        row_chunks_ = enough(problem_.sites * footprints_, model_.slots);
+        chunks_ = enough(problem_.sites * Lane::width, data_.blocks);
+        row_chunks_ = enough(problem_.sites * footprints_, data_.slots);
     }
 
     // visit(array, count) for all that lives on the machine.
@@ -322,7 +322,7 @@ class GridBackend final : public DeviceBackend {
         visit(footprint_rows_, slots * p.sites * footprints);
         for (Array<double>* x : {&x_there_, &best_x_}) visit(*x, slots * p.arcs);
         visit(room_, budgets_ ? slots * p.arcs : 0);
-        visit(row_models_, all), visit(open_models_, all);
+        visit(slot_problems_, all), visit(open_problems_, all);
         visit(footprint_fields_, all * footprints);
 
         for (Array<double>* array : {&demand_, &step_, &theta_}) visit(*array, lanes(p.gateways));
@@ -374,7 +374,7 @@ class GridBackend final : public DeviceBackend {
     void reserve() {
         if (!together_)  // else repairs are the host's
             scratch_bytes_ =
-                static_cast<std::size_t>(RepairScratch::bytes(row_model(problem_), slot_members));
+                static_cast<std::size_t>(RepairScratch::bytes(slot_problem(problem_), slot_members));
         std::size_t bytes = 0;
         each_array([&](auto& array, std::size_t size) {
             bytes += (size * sizeof(*array.data()) + M::alignment - 1) / M::alignment * M::alignment;
@@ -391,7 +391,7 @@ class GridBackend final : public DeviceBackend {
     }
 
     void point_at_arrays() {
-        Model& m = model_;
+        BlockProblem& m = data_;
         network_.point(m);
         m.demand = demand_.data(), m.step = step_.data(), m.price = price_.data();
         m.capacity = capacity_.data(), m.footprint = footprint_.data();
@@ -404,8 +404,8 @@ class GridBackend final : public DeviceBackend {
         z_.residual_start = residual_start_.data(), z_.residual_last = residual_last_.data();
         const long prices = static_cast<long>(equity_.prices());
         in_ = {iteration_.data(), equity_.lambda(), prices};
-        rows_ = {row_models_.data(), equity_.lambda(), prices,
-                 x_there_.data(),    v_there_.data(),  load_.data()};
+        rows_ = {slot_problems_.data(), equity_.lambda(), prices,
+                 x_there_.data(),       v_there_.data(),  load_.data()};
     }
 
     // ------------------------------------------------------------------ data
@@ -422,8 +422,8 @@ class GridBackend final : public DeviceBackend {
                 port_.upload(reduced, p.slots, p.sites, to);
             return {to, p.sites};
         };
-        RowModel m = row_model(p);
-        m.footprints = model_.footprints;
+        SlotProblem m = slot_problem(p);
+        m.footprints = data_.footprints;
         m.demand = {demand_rows_.data() + rows * p.gateways, p.gateways};
         if (caller_)
             caller_->pool_gateways(machine_, original(s).demand, demand_rows_.data() + rows * p.gateways);
@@ -448,15 +448,15 @@ class GridBackend final : public DeviceBackend {
             machine_.synchronise();
         }
         network_.point(m);
-        const RowModel open = open_model(s, m);
-        machine_.upload(row_models_.data() + s, &m, 1);
-        machine_.upload(open_models_.data() + s, &open, 1);
+        const SlotProblem open = open_problem(s, m);
+        machine_.upload(slot_problems_.data() + s, &m, 1);
+        machine_.upload(open_problems_.data() + s, &open, 1);
         machine_.synchronise();
         equity_.upload(machine_, static_cast<std::size_t>(s), run(s).equity);
     }
 
     // The same with the cells closed whose region's budget is spent by its history.
-    RowModel open_model(int s, RowModel m) {
+    SlotProblem open_problem(int s, SlotProblem m) {
         if (!budgets_) return m;
         const Problem& p = run(s).reduced;
         std::vector<double> capacity;
@@ -471,18 +471,18 @@ class GridBackend final : public DeviceBackend {
         std::vector<int> all(runs_.size());
         for (int s = 0; s < count(); ++s) all[static_cast<std::size_t>(s)] = s;
         const Listed there = show(all);
-        into_blocks(there, demand_rows_.data(), demand_.data(), model_.gateways);
-        into_blocks(there, price_rows_.data(), price_.data(), model_.sites);
-        into_blocks(there, capacity_rows_.data(), capacity_.data(), model_.sites, large_capacity);
-        if (problem_.quadratic) into_blocks(there, quadratic_rows_.data(), quadratic_.data(), model_.sites);
-        const int wide = model_.footprints * model_.sites;
-        machine_.for_each(all_lanes(wide), grid::FromFootprints{{there.list, model_.blocks},
+        into_blocks(there, demand_rows_.data(), demand_.data(), data_.gateways);
+        into_blocks(there, price_rows_.data(), price_.data(), data_.sites);
+        into_blocks(there, capacity_rows_.data(), capacity_.data(), data_.sites, large_capacity);
+        if (problem_.quadratic) into_blocks(there, quadratic_rows_.data(), quadratic_.data(), data_.sites);
+        const int wide = data_.footprints * data_.sites;
+        machine_.for_each(all_lanes(wide), grid::FromFootprints{{there.list, data_.blocks},
                                                                 footprint_rows_.data(),
                                                                 footprint_.data(),
-                                                                model_.footprints,
-                                                                model_.sites,
-                                                                model_.slots});
-        machine_.for_each(all_lanes(model_.gateways), grid::Roots{demand_.data(), step_.data()});
+                                                                data_.footprints,
+                                                                data_.sites,
+                                                                data_.slots});
+        machine_.for_each(all_lanes(data_.gateways), grid::Roots{demand_.data(), step_.data()});
         machine_.synchronise();
     }
 
@@ -552,8 +552,8 @@ class GridBackend final : public DeviceBackend {
                         demand_rows_.data() + at(s) * problem_.slots * problem_.gateways,
                         best_v_.data() + at(s) * cells(), to);
         const Listed there = show(std::vector<int>{0});
-        const grid::Rows rows = caller_->rows(to);
-        const int slots = model_.slots, sites = static_cast<int>(p.sites);
+        const grid::SlotCandidates rows = caller_->rows(to);
+        const int slots = data_.slots, sites = static_cast<int>(p.sites);
         const int footprints = static_cast<int>(p.footprints.size());
         const long each = static_cast<long>(footprints) * sites;
         machine_.for_each_group(slots, slot_members, grid::Bound{there.list, rows, slots, parts_.data()});
@@ -588,12 +588,12 @@ class GridBackend final : public DeviceBackend {
     void into_blocks(Listed there, const double* rows, Number* blocks, int items, double most = infinity) {
         machine_.for_each(
             there.size * blocks_each() * items * Lane::width,
-            grid::FromRows<Number>{{there.list, model_.blocks}, rows, blocks, items, model_.slots, most});
+            grid::FromRows<Number>{{there.list, data_.blocks}, rows, blocks, items, data_.slots, most});
     }
     template <class Number>
     void out_of_blocks(const Number* blocks, double* rows, int items) {
-        machine_.for_each(active_.size * model_.slots * items,
-                          grid::ToRows<Number>{scenarios(), blocks, rows, items, model_.slots});
+        machine_.for_each(active_.size * data_.slots * items,
+                          grid::ToRows<Number>{scenarios(), blocks, rows, items, data_.slots});
     }
 
     void complete(Listed there) {
@@ -610,10 +610,10 @@ class GridBackend final : public DeviceBackend {
     void make_feasible(List list, bool fill) {
         if (together_) return make_feasible_on_host(list, fill);
         const Listed there = show(list);
-        machine_.for_each_group(there.size * model_.slots, slot_members,
-                                grid::RepairSlot{there.list, rows_, open_models_.data(), model_.slots, fill,
+        machine_.for_each_group(there.size * data_.slots, slot_members,
+                                grid::RepairSlot{there.list, rows_, open_problems_.data(), data_.slots, fill,
                                                  scratch_.data(), scratch_bytes_, parts_.data()});
-        sum_rows(parts_.data(), failed_.there.data(), there, model_.slots, 1);
+        sum_rows(parts_.data(), failed_.there.data(), there, data_.slots, 1);
         fetch(list, failed_.there, failed_.here,
               [this](int s, const double* slots) { reports_[at(s)].feasible = *slots == 0; });
     }
@@ -639,16 +639,16 @@ class GridBackend final : public DeviceBackend {
     // From the candidates.
     void first_iterate(List list) {
         const Listed there = show(list), all = std::exchange(active_, there);
-        into_blocks(there, x_there_.data(), z_.x_anchor, model_.arcs);
-        into_blocks(there, v_there_.data(), z_.v, model_.sites);
-        machine_.for_each(lanes(model_.arcs), grid::FirstArc<Stored>{scenarios(), z_, model_.arcs});
-        machine_.for_each(lanes(model_.sites), grid::FirstCell<Stored>{scenarios(), z_, model_.sites});
-        machine_.for_each(lanes(model_.gateways),
-                          grid::FirstParts{scenarios(), model_, in_, z_.theta, parts_.data()});
-        sum(parts_.data(), slot_sums_.data(), blocks_each(), model_.gateways, 3 * Lane::width);
-        machine_.for_each(lanes(1),
-                          grid::FirstSlot<Stored>{
-                              scenarios(), model_, z_, in_, {slot_sums_.data(), 3, false}, due_.data()});
+        into_blocks(there, x_there_.data(), z_.x_anchor, data_.arcs);
+        into_blocks(there, v_there_.data(), z_.v, data_.sites);
+        machine_.for_each(lanes(data_.arcs), grid::FirstArc<Stored>{scenarios(), z_, data_.arcs});
+        machine_.for_each(lanes(data_.sites), grid::FirstCell<Stored>{scenarios(), z_, data_.sites});
+        machine_.for_each(lanes(data_.gateways),
+                          grid::FirstParts{scenarios(), data_, in_, z_.theta, parts_.data()});
+        sum(parts_.data(), slot_sums_.data(), blocks_each(), data_.gateways, 3 * Lane::width);
+        machine_.for_each(
+            lanes(1),
+            grid::FirstSlot<Stored>{scenarios(), data_, z_, in_, {slot_sums_.data(), 3, false}, due_.data()});
         refresh();
         active_ = all;
     }
@@ -673,21 +673,21 @@ class GridBackend final : public DeviceBackend {
     }
 
     void site_pass(const Pass& pass) {
-        machine_.for_each(lanes(model_.sites),
-                          grid::SitePass<Stored>{scenarios(), model_, z_, in_, pass, parts_.data()});
+        machine_.for_each(lanes(data_.sites),
+                          grid::SitePass<Stored>{scenarios(), data_, z_, in_, pass, parts_.data()});
     }
 
     void arc_pass(const Pass& pass) {
-        machine_.for_each(lanes(model_.gateways), network_.longest_row(),
-                          grid::ArcPass<Stored>{scenarios(), model_, z_, in_, pass, parts_.data()});
-        if (pass.measure) sum(parts_.data(), z_.moved, blocks_each(), model_.gateways, Lane::width);
+        machine_.for_each(lanes(data_.gateways), network_.longest_row(),
+                          grid::ArcPass<Stored>{scenarios(), data_, z_, in_, pass, parts_.data()});
+        if (pass.measure) sum(parts_.data(), z_.moved, blocks_each(), data_.gateways, Lane::width);
     }
 
     // Leaves the burdens at every site in totals_.
     void burden_pass(bool receive, bool measure) {
         const grid::Scenarios chunks{active_.list, chunks_};
-        machine_.for_each(active_.size * chunks_ * model_.sites * Lane::width, std::max(1, quantities_),
-                          grid::BurdenPass<Stored>{chunks, model_, z_, in_, receive, measure,
+        machine_.for_each(active_.size * chunks_ * data_.sites * Lane::width, std::max(1, quantities_),
+                          grid::BurdenPass<Stored>{chunks, data_, z_, in_, receive, measure,
                                                    tuning_.curvature_floor, chunk_sums_.data()});
         if (quantities_ == 0) return;
         const long each = static_cast<long>(burden_count());
@@ -703,7 +703,7 @@ class GridBackend final : public DeviceBackend {
     }
 
     void equity_step() {
-        if (model_.footprints == 0) return;
+        if (data_.footprints == 0) return;
         machine_.for_each_group(active_.size, equity_members,
                                 grid::EquityStep{active_.list, equity_.states(), totals_.data(),
                                                  static_cast<long>(burden_count())});
@@ -711,17 +711,17 @@ class GridBackend final : public DeviceBackend {
 
     // Restarts the slots that are due: each by itself, or together where delayed arcs couple them.
     void restart() {
-        const int items = model_.gateways + model_.sites;
+        const int items = data_.gateways + data_.sites;
         double* const residual_sums = slot_sums_.data();
         double* const restart_sums = slot_sums_.data() + 2 * all_lanes(1);
         double* const pooled_restarts = pooled_.data() + 2 * runs_.size();
-        sum(parts_.data(), residual_sums, blocks_each(), model_.sites, 2 * Lane::width);
+        sum(parts_.data(), residual_sums, blocks_each(), data_.sites, 2 * Lane::width);
         machine_.for_each(lanes(1), grid::Residuals{scenarios(), z_.moved, residual_sums});
         const grid::SlotSums residuals = over_slots(residual_sums, 2, pooled_.data());
         machine_.for_each(lanes(1),
                           grid::Decide<Stored>{scenarios(), z_, in_, residuals, tuning_, due_.data()});
         machine_.for_each(lanes(items),
-                          grid::Restart<Stored>{scenarios(), model_, z_, due_.data(), parts_.data()});
+                          grid::Restart<Stored>{scenarios(), data_, z_, due_.data(), parts_.data()});
         sum(parts_.data(), restart_sums, blocks_each(), items, 4 * Lane::width);
         const grid::SlotSums sums = over_slots(restart_sums, 4, pooled_restarts);
         machine_.for_each(lanes(1),
@@ -730,7 +730,7 @@ class GridBackend final : public DeviceBackend {
     }
 
     void refresh() {
-        machine_.for_each(lanes(model_.sites), grid::Refresh<Stored>{scenarios(), model_, z_, due_.data()});
+        machine_.for_each(lanes(data_.sites), grid::Refresh<Stored>{scenarios(), data_, z_, due_.data()});
     }
 
     // Of every scenario [block][quantity][lane] as it is, or summed up over the horizon.
@@ -738,7 +738,7 @@ class GridBackend final : public DeviceBackend {
         if (!together_) return {sums, quantities, false};
         const long rows = blocks_each() * quantities;
         sum(sums, parts_.data(), rows, Lane::width, 1, {active_.list, nullptr});
-        sum(parts_.data(), pooled, 1, model_.blocks, quantities);
+        sum(parts_.data(), pooled, 1, data_.blocks, quantities);
         return {pooled, quantities, true};
     }
 
@@ -777,10 +777,10 @@ class GridBackend final : public DeviceBackend {
     const Tuning tuning_;
     const std::size_t footprints_;  // with a price
     const bool together_, budgets_;
-    Model model_;
+    BlockProblem data_;
     Iterate<Stored> z_;
     grid::Inputs in_{};
-    grid::Rows rows_{};
+    grid::SlotCandidates rows_{};
     int quantities_ = 0, chunks_ = 1, row_chunks_ = 1;
     std::size_t scratch_bytes_ = 0;
     Listed active_, careful_;  // the scenarios at work, those with many inner steps
@@ -792,7 +792,7 @@ class GridBackend final : public DeviceBackend {
     Array<int> active_list_, careful_list_, checked_list_;
     Array<double> demand_rows_, price_rows_, capacity_rows_, quadratic_rows_, open_rows_, footprint_rows_;
     Array<double> x_there_, v_there_, best_x_, best_v_, room_, load_;  // candidates, (T, ..) each
-    Array<RowModel> row_models_, open_models_;
+    Array<SlotProblem> slot_problems_, open_problems_;
     Array<Field> footprint_fields_;
     Array<double> demand_, step_, theta_, price_, capacity_, quadratic_, footprint_;
     Array<Stored> x_, x_anchor_, x_plus_, sent_;

@@ -55,10 +55,10 @@ class GridCaller {
     }
 
     // The model of a scenario's original problem; `lambda` of its sites, [footprint][site].
-    RowModel* show_model(M& machine, const Problem& p, const std::vector<double>& lambda) {
+    SlotProblem* show_model(M& machine, const Problem& p, const std::vector<double>& lambda) {
         std::vector<Field> footprints;
         for (const Footprint& footprint : p.footprints) footprints.push_back(footprint.values);
-        RowModel m = row_model(p);
+        SlotProblem m = slot_problem(p);
         m.footprints = static_cast<int>(footprints.size());
         m.footprint = footprints_.data();
         m.gateway = gateway_.data(), m.site = site_.data(), m.delay = delay_.data();
@@ -91,7 +91,7 @@ class GridCaller {
             cells, grid::CompleteAll{model_.data(), lambda_.data(), to.energy_prices, to.capacity_prices});
     }
 
-    grid::Rows rows(const DeviceOutput& to) const {
+    grid::SlotCandidates rows(const DeviceOutput& to) const {
         return {model_.data(), lambda_.data(), 0, to.allocation, to.energy_prices, to.site_load};
     }
     double* sums() const { return sums_.data(); }  // bound, four costs, work shed
@@ -126,7 +126,7 @@ class GridCaller {
     Array<int> gateway_start_, gateway_arcs_, site_start_of_arcs_, site_arcs_, gateway_, site_, delay_;
     Array<double> energy_, cost_, lambda_, burdens_, sums_;
     Array<Field> footprints_;
-    Array<RowModel> model_;
+    Array<SlotProblem> model_;
 };
 
 }  // namespace equiload

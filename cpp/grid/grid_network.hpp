@@ -5,7 +5,7 @@
 #include <numeric>
 #include <vector>
 
-#include "algorithm/rows.hpp"
+#include "algorithm/slot_problem.hpp"
 #include "core/arc_lists.hpp"
 #include "grid/machine.hpp"
 
@@ -24,7 +24,9 @@ class GridNetwork {
     }
 
     int longest_row() const { return lists_.longest_row(); }
-    Model sizes(std::size_t footprints) const { return lists_.sizes(problem_, footprints, Lane::width); }
+    BlockProblem sizes(std::size_t footprints) const {
+        return lists_.sizes(problem_, footprints, Lane::width);
+    }
 
     // visit(array, count) for all of it that lives on the machine.
     template <class Visit>
@@ -37,13 +39,13 @@ class GridNetwork {
         machine.synchronise();
     }
 
-    void point(Model& m) const {
+    void point(BlockProblem& m) const {
         m.row = row_.data(), m.site = site_.data(), m.delay = delay_.data();
         m.sent_index = sent_index_.data(), m.in_start = in_start_.data();
         m.in_arc = in_arc_.data(), m.in_gateway = in_gateway_.data();
         m.energy = energy_.data(), m.cost = cost_.data();
     }
-    void point(RowModel& m) const {
+    void point(SlotProblem& m) const {
         m.gateway = gateway_.data(), m.site = site_.data(), m.delay = delay_.data();
         m.energy = energy_.data(), m.cost = cost_.data();
         m.by_gateway = {row_.data(), arcs_.data()}, m.by_site = {site_start_.data(), site_arcs_.data()};

@@ -94,49 +94,49 @@ struct Reduce {
 // ------------------------------------------------------------------ certificates
 
 // What the certificate of a scenario is computed from; everything is [scenario]...
-struct Rows {
-    const RowModel* models;
+struct SlotCandidates {
+    const SlotProblem* problems;
     const double* lambda;  // [footprint][site]
     long lambdas;
     double *x, *v, *load;  // (T, A), (T, I), (T, I)
 
     EQUILOAD_HD const double* lambda_of(int scenario) const { return lambda + scenario * lambdas; }
     EQUILOAD_HD double* x_of(int scenario) const {
-        const RowModel& m = models[scenario];
+        const SlotProblem& m = problems[scenario];
         return x + static_cast<long>(scenario) * m.slots * m.arcs;
     }
     EQUILOAD_HD double* v_of(int scenario) const { return v + cells(scenario); }
     EQUILOAD_HD double* load_of(int scenario) const { return load + cells(scenario); }
     EQUILOAD_HD long cells(int scenario) const {
-        const RowModel& m = models[scenario];
+        const SlotProblem& m = problems[scenario];
         return static_cast<long>(scenario) * m.slots * m.sites;
     }
 };
 
 struct Complete {  // an item a cell
     const int* list;
-    Rows rows;
+    SlotCandidates all;
     long cells;
 
     EQUILOAD_HD void operator()(long n) const {
         const Member of(n, list, cells);
-        const RowModel& m = rows.models[of.scenario];
-        complete_cell(m, rows.lambda_of(of.scenario), static_cast<int>(of.item / m.sites),
-                      static_cast<int>(of.item % m.sites), rows.v_of(of.scenario)[of.item]);
+        const SlotProblem& m = all.problems[of.scenario];
+        complete_cell(m, all.lambda_of(of.scenario), static_cast<int>(of.item / m.sites),
+                      static_cast<int>(of.item % m.sites), all.v_of(of.scenario)[of.item]);
     }
 };
 
 struct Bound {  // an item a slot
     const int* list;
-    Rows rows;
+    SlotCandidates all;
     int slots;
     double* parts;  // packed, [slot]
 
     template <Group G>
     EQUILOAD_HD void operator()(long n, G g, int) const {
         const Member of(n, list, slots);
-        const double part = bound_slot(g, rows.models[of.scenario], rows.lambda_of(of.scenario),
-                                       rows.v_of(of.scenario), static_cast<int>(of.item));
+        const double part = bound_slot(g, all.problems[of.scenario], all.lambda_of(of.scenario),
+                                       all.v_of(of.scenario), static_cast<int>(of.item));
         if (g.rank() == 0) parts[n] = part;
     }
 };
@@ -145,7 +145,7 @@ struct Evaluate {                      // an item a slot
     static constexpr int numbers = 4;  // arcs, energy, quadratic, overload
 
     const int* list;
-    Rows rows;
+    SlotCandidates all;
     int slots;
     double* parts;  // packed, [slot][number]
 
@@ -153,9 +153,9 @@ struct Evaluate {                      // an item a slot
     EQUILOAD_HD void operator()(long n, G g, int) const {
         const Member of(n, list, slots);
         const int s = of.scenario;
-        const RowModel m = rows.models[s];
-        const SlotCosts costs = evaluate_slot(g, m, rows.lambda_of(s), rows.x_of(s), rows.v_of(s),
-                                              static_cast<int>(of.item), rows.load_of(s));
+        const SlotProblem m = all.problems[s];
+        const SlotCosts costs = evaluate_slot(g, m, all.lambda_of(s), all.x_of(s), all.v_of(s),
+                                              static_cast<int>(of.item), all.load_of(s));
         if (g.rank() != 0) return;
         double* const part = parts + numbers * n;
         part[0] = costs.arc, part[1] = costs.energy, part[2] = costs.quadratic, part[3] = costs.overload;
@@ -165,17 +165,17 @@ struct Evaluate {                      // an item a slot
 // An item a site of a chunk of slots.
 struct Burdens {
     const int* list;
-    Rows rows;
+    SlotCandidates all;
     int chunks, sites, footprints;
     double* parts;  // packed, [chunk][footprint][site]
 
     EQUILOAD_HD void operator()(long n) const {
         const long each = static_cast<long>(chunks) * footprints * sites;
         const Member of(n, list, each);
-        const RowModel& m = rows.models[of.scenario];
+        const SlotProblem& m = all.problems[of.scenario];
         const int i = static_cast<int>(of.item % sites), r = static_cast<int>(of.item / sites % footprints);
         const long chunk = of.item / sites / footprints, slots = m.slots;
-        const double* const load = rows.load_of(of.scenario);
+        const double* const load = all.load_of(of.scenario);
         double sum = 0;
         for (long t = slots * chunk / chunks; t < slots * (chunk + 1) / chunks; ++t)
             sum += m.footprint[r].row(static_cast<std::size_t>(t))[i] * load[t * sites + i];
@@ -189,8 +189,8 @@ struct Burdens {
 // for all that a compiler knows, what is written could change it otherwise.
 struct RepairSlot {
     const int* list;
-    Rows rows;
-    const RowModel* open;  // with the cells closed that no work may use
+    SlotCandidates all;
+    const SlotProblem* open;  // with the cells closed that no work may use
     int slots;
     bool fill;
     char* scratch;  // [place]
@@ -201,12 +201,12 @@ struct RepairSlot {
     EQUILOAD_HD void operator()(long n, G g, int place) const {
         const Member of(n, list, slots);
         const int t = static_cast<int>(of.item);
-        const RowModel m = open[of.scenario];
-        double* const x = rows.x_of(of.scenario);
+        const SlotProblem m = open[of.scenario];
+        double* const x = all.x_of(of.scenario);
         if (!fill) serve_slot(g, m, x + static_cast<long>(t) * m.arcs, t);
         const RepairScratch own =
             RepairScratch::on(scratch + static_cast<std::size_t>(place) * scratch_bytes, m, g.size());
-        const bool fits = repair_window(g, m, x, rows.v_of(of.scenario), own, t, t + 1, fill);
+        const bool fits = repair_window(g, m, x, all.v_of(of.scenario), own, t, t + 1, fill);
         serve_slot(g, m, x + static_cast<long>(t) * m.arcs, t);
         if (g.rank() == 0) failed[n] = fits ? 0.0 : 1.0;
     }
@@ -270,7 +270,7 @@ struct ExpandPrices {
 };
 
 struct CompleteAll {  // an item a cell: energy prices completed, and the prices of capacity
-    const RowModel* m;
+    const SlotProblem* m;
     const double* lambda;
     double *v, *u;
 

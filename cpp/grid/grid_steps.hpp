@@ -71,7 +71,7 @@ struct Advance {
 template <class Stored>
 struct ArcPass {  // an item a gateway and slot
     Scenarios scenarios;
-    Model m;
+    BlockProblem m;
     Iterate<Stored> z;
     Inputs in;
     Pass pass;
@@ -90,7 +90,7 @@ struct ArcPass {  // an item a gateway and slot
 template <class Stored>
 struct SitePass {  // an item a cell
     Scenarios scenarios;
-    Model m;
+    BlockProblem m;
     Iterate<Stored> z;
     Inputs in;
     Pass pass;
@@ -111,7 +111,7 @@ struct SitePass {  // an item a cell
 template <class Stored>
 struct BurdenPass {
     Scenarios scenarios;  // their blocks: the chunks
-    Model m;
+    BlockProblem m;
     Iterate<Stored> z;
     Inputs in;
     bool receive, measure;
@@ -193,7 +193,7 @@ struct Decide {  // an item a slot; together, each comes to the same decision
 template <class Stored>
 struct Restart {
     Scenarios scenarios;
-    Model m;
+    BlockProblem m;
     Iterate<Stored> z;
     const double* due;
     double* parts;  // packed, [block][gateway or site][D, DX^2, DY^2, cost][lane]
@@ -238,7 +238,7 @@ struct Reweigh {  // an item a slot
 template <class Stored>
 struct Refresh {  // an item a cell: 1/sigma, where the weights have changed
     Scenarios scenarios;
-    Model m;
+    BlockProblem m;
     Iterate<Stored> z;
     const double* due;
 
@@ -254,7 +254,7 @@ struct Refresh {  // an item a cell: 1/sigma, where the weights have changed
 
 struct FirstParts {  // an item a gateway and slot
     Scenarios scenarios;
-    Model m;
+    BlockProblem m;
     Inputs in;
     double* theta;
     double* parts;  // packed, [block][gateway][spread, size, root][lane]
@@ -274,7 +274,7 @@ struct FirstParts {  // an item a gateway and slot
 template <class Stored>
 struct FirstSlot {  // an item a slot: its weight, and nothing to remember
     Scenarios scenarios;
-    Model m;
+    BlockProblem m;
     Iterate<Stored> z;
     Inputs in;
     SlotSums sums;
@@ -364,7 +364,7 @@ struct SumItems {
 template <class Stored>
 struct DualCandidate {  // an item a cell; the next pass that needs v_plus writes it first
     Scenarios scenarios;
-    Model m;
+    BlockProblem m;
     Iterate<Stored> z;
     Inputs in;
 

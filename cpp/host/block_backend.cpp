@@ -11,11 +11,11 @@ BlockBackend<Stored>::BlockBackend(const Problem& problem, const EquityProx& equ
     : kernels_(kernels),
       tuning_(tuning),
       blocks_(problem, equity, kernels.lanes, team),
-      model_(blocks_.model),
-      sums_(blocks_, static_cast<std::size_t>(burden_quantities(model_.footprints))) {
+      data_(blocks_.data),
+      sums_(blocks_, static_cast<std::size_t>(burden_quantities(data_.footprints))) {
     for (Stored** array : {&iterate_.x, &iterate_.x_anchor, &iterate_.x_plus})
         *array = make_arcs(problem.arcs);
-    iterate_.sent = make_arcs(static_cast<std::size_t>(model_.sent));
+    iterate_.sent = make_arcs(static_cast<std::size_t>(data_.sent));
     for (double** array : {&iterate_.v, &iterate_.v_anchor, &iterate_.inflow, &iterate_.inflow_plus,
                            &iterate_.isig, &iterate_.v_plus, &dual_})
         *array = blocks_.make(problem.sites);
@@ -41,34 +41,34 @@ void BlockBackend<Stored>::start(const double* x, const double* v, std::span<con
     std::copy_n(iterate_.v, blocks_.lane_count(p.sites), iterate_.v_anchor);
     std::fill_n(iterate_.residual_start, blocks_.lane_count(1), -1.0);
     std::fill_n(iterate_.restarted, blocks_.lane_count(1), iteration);
-    blocks_.each_block([&](int block, int) { kernels_.weigh(model_, iterate_, block, lambda.data()); });
-    blocks_.each_block([&](int block, int) { kernels_.refresh(model_, iterate_, block); });
+    blocks_.each_block([&](int block, int) { kernels_.weigh(data_, iterate_, block, lambda.data()); });
+    blocks_.each_block([&](int block, int) { kernels_.refresh(data_, iterate_, block); });
 }
 
 template <class Stored>
 std::span<const double> BlockBackend<Stored>::begin(std::span<const double> lambda) {
     blocks_.each_block(
-        [&](int block, int member) { kernels_.arc(model_, iterate_, block, Pass{}, scratch(member)); });
-    if (model_.sent)
-        blocks_.each_block([&](int block, int) { kernels_.receive(model_, iterate_, block, Pass{}); });
+        [&](int block, int member) { kernels_.arc(data_, iterate_, block, Pass{}, scratch(member)); });
+    if (data_.sent)
+        blocks_.each_block([&](int block, int) { kernels_.receive(data_, iterate_, block, Pass{}); });
     return burden(lambda);
 }
 
 template <class Stored>
 std::span<const double> BlockBackend<Stored>::iterate(std::span<const double> lambda, const Pass& pass) {
     const double* const prices = lambda.data();
-    if (model_.sent == 0)  // nothing crosses blocks: one region, each block in cache throughout
+    if (data_.sent == 0)  // nothing crosses blocks: one region, each block in cache throughout
         return sums_.over_blocks([&](int block, double* sums, int member) {
-            kernels_.site(model_, iterate_, block, prices, pass);
-            if (pass.decide) kernels_.restart_due(model_, iterate_, block, pass, tuning_);
-            kernels_.arc(model_, iterate_, block, pass, scratch(member));
-            kernels_.burden(model_, iterate_, block, prices, tuning_.curvature_floor, sums);
+            kernels_.site(data_, iterate_, block, prices, pass);
+            if (pass.decide) kernels_.restart_due(data_, iterate_, block, pass, tuning_);
+            kernels_.arc(data_, iterate_, block, pass, scratch(member));
+            kernels_.burden(data_, iterate_, block, prices, tuning_.curvature_floor, sums);
         });
-    blocks_.each_block([&](int block, int) { kernels_.site(model_, iterate_, block, prices, pass); });
+    blocks_.each_block([&](int block, int) { kernels_.site(data_, iterate_, block, prices, pass); });
     if (pass.decide) restart_together(pass);
     blocks_.each_block(
-        [&](int block, int member) { kernels_.arc(model_, iterate_, block, pass, scratch(member)); });
-    blocks_.each_block([&](int block, int) { kernels_.receive(model_, iterate_, block, pass); });
+        [&](int block, int member) { kernels_.arc(data_, iterate_, block, pass, scratch(member)); });
+    blocks_.each_block([&](int block, int) { kernels_.receive(data_, iterate_, block, pass); });
     return burden(lambda);
 }
 
@@ -85,7 +85,7 @@ void BlockBackend<Stored>::restart_together(const Pass& pass) {
     const std::vector<double> due(lanes, 1.0);
     std::vector<double> sums(4 * blocks_.lane_count(1));
     blocks_.each_block([&](int block, int) {
-        kernels_.restart(model_, iterate_, block, due.data(),
+        kernels_.restart(data_, iterate_, block, due.data(),
                          sums.data() + 4 * lanes * static_cast<std::size_t>(block));
     });
     double total[4] = {};  // D, DX^2, DY^2, cost
@@ -93,19 +93,19 @@ void BlockBackend<Stored>::restart_together(const Pass& pass) {
     const double change = weight_change(mismatch, total[0], total[1], total[2], total[3], tuning_);
     for (std::size_t t = 0; t < blocks_.lane_count(1); ++t)
         begin_epoch(iterate_, static_cast<long>(t), change, pass);
-    blocks_.each_block([&](int block, int) { kernels_.refresh(model_, iterate_, block); });
+    blocks_.each_block([&](int block, int) { kernels_.refresh(data_, iterate_, block); });
 }
 
 template <class Stored>
 std::span<const double> BlockBackend<Stored>::burden(std::span<const double> lambda) {
     return sums_.over_blocks([&](int block, double* sums, int) {
-        kernels_.burden(model_, iterate_, block, lambda.data(), tuning_.curvature_floor, sums);
+        kernels_.burden(data_, iterate_, block, lambda.data(), tuning_.curvature_floor, sums);
     });
 }
 
 template <class Stored>
 void BlockBackend<Stored>::candidate(std::span<const double> lambda, double* x_plus, double* v_plus) {
-    blocks_.each_block([&](int block, int) { kernels_.dual(model_, iterate_, block, lambda.data(), dual_); });
+    blocks_.each_block([&](int block, int) { kernels_.dual(data_, iterate_, block, lambda.data(), dual_); });
     blocks_.gather(iterate_.x_plus, blocks_.problem.arcs, x_plus);
     blocks_.gather(dual_, blocks_.problem.sites, v_plus);
 }

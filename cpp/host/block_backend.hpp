@@ -5,8 +5,8 @@
 #include <span>
 #include <vector>
 
-#include "host/block_model.hpp"
 #include "host/blocks.hpp"
+#include "host/host_blocks.hpp"
 
 namespace equiload {
 
@@ -30,8 +30,8 @@ class BlockBackend {
 
     const BlockKernels<Stored>& kernels_;
     Tuning tuning_;
-    BlockModel blocks_;
-    const Model& model_;
+    HostBlocks blocks_;
+    const BlockProblem& data_;
     Iterate<Stored> iterate_;
     std::vector<LanesOf<Stored>> arcs_;
     std::vector<Lanes> scratch_;  // one a member

@@ -8,7 +8,7 @@ namespace equiload {
 
 // Arc pass of a block. `g` is scratch for the longest row.
 template <class V, class Stored>
-inline void arc_block(const Model& m, const Iterate<Stored>& z, int block, const Pass& pass, V* g) {
+inline void arc_block(const BlockProblem& m, const Iterate<Stored>& z, int block, const Pass& pass, V* g) {
     for (int i = 0; i < m.sites; ++i) {
         const long at = offset<V>(block, m.sites, i);
         V(0.0).store(z.inflow + at);
@@ -29,7 +29,7 @@ inline void arc_block(const Model& m, const Iterate<Stored>& z, int block, const
 }
 
 template <class V, class Stored>
-inline void receive_block(const Model& m, const Iterate<Stored>& z, int block, const Pass& pass) {
+inline void receive_block(const BlockProblem& m, const Iterate<Stored>& z, int block, const Pass& pass) {
     for (int i = 0; i < m.sites; ++i) {
         const long at = offset<V>(block, m.sites, i);
         (V::load(z.inflow + at) + received<V>(m, z, block, i, false)).store(z.inflow + at);
@@ -40,7 +40,7 @@ inline void receive_block(const Model& m, const Iterate<Stored>& z, int block, c
 
 // Adds to totals, [quantity][site][lane].
 template <class V, class Stored>
-inline void burden_block(const Model& m, const Iterate<Stored>& z, int block, const double* lambda,
+inline void burden_block(const BlockProblem& m, const Iterate<Stored>& z, int block, const double* lambda,
                          double floor, double* totals) {
     for (int i = 0; i < m.sites; ++i)
         add_burden<V>(m, z, block, i, lambda, floor, [&](int quantity, V burden) {
@@ -51,7 +51,7 @@ inline void burden_block(const Model& m, const Iterate<Stored>& z, int block, co
 
 // Site pass; leaves r^2 of each slot in `moved`.
 template <class V, class Stored>
-inline void site_block(const Model& m, const Iterate<Stored>& z, int block, const double* lambda,
+inline void site_block(const BlockProblem& m, const Iterate<Stored>& z, int block, const double* lambda,
                        const Pass& pass) {
     V residual(0.0), mismatch(0.0);
     for (int i = 0; i < m.sites; ++i) site_cell<V>(m, z, block, i, lambda, pass, residual, mismatch);
@@ -63,7 +63,7 @@ inline void site_block(const Model& m, const Iterate<Stored>& z, int block, cons
 
 // First weights of the slots.
 template <class V, class Stored>
-inline void weigh_block(const Model& m, const Iterate<Stored>& z, int block, const double* lambda) {
+inline void weigh_block(const BlockProblem& m, const Iterate<Stored>& z, int block, const double* lambda) {
     FirstSums<V> sums;
     for (int j = 0; j < m.gateways; ++j) first_row<V>(m, block, j, lambda, sums);
     const V omega = first_weight(sums, m.gateways);
@@ -73,7 +73,7 @@ inline void weigh_block(const Model& m, const Iterate<Stored>& z, int block, con
 
 // 1/sigma of the block's cells.
 template <class V, class Stored>
-inline void refresh_block(const Model& m, const Iterate<Stored>& z, int block) {
+inline void refresh_block(const BlockProblem& m, const Iterate<Stored>& z, int block) {
     const V omega = V::load(z.omega + slot_offset<V>(block));
     for (int i = 0; i < m.sites; ++i) V(0.0).store(z.isig + offset<V>(block, m.sites, i));
     for (int j = 0; j < m.gateways; ++j) {
@@ -94,7 +94,7 @@ inline void refresh_block(const Model& m, const Iterate<Stored>& z, int block) {
 // Moves the slots with due > 0 to T(z), which becomes their anchor, and measures what their weights learn
 // from: sums = [D, DX^2, DY^2, cost][lane].
 template <class V, class Stored>
-inline void restart_block(const Model& m, const Iterate<Stored>& z, int block, const double* due,
+inline void restart_block(const BlockProblem& m, const Iterate<Stored>& z, int block, const double* due,
                           double* sums) {
     const auto restarting = V(0.5) < V::load(due);
     RestartSums<V> total;
@@ -108,7 +108,7 @@ inline void restart_block(const Model& m, const Iterate<Stored>& z, int block, c
 
 // Restarts the slots of a block that are due, each by itself.
 template <class V, class Stored>
-inline void restart_due_slots(const Model& m, const Iterate<Stored>& z, int block, const Pass& pass,
+inline void restart_due_slots(const BlockProblem& m, const Iterate<Stored>& z, int block, const Pass& pass,
                               const Tuning& tuning) {
     const long at = slot_offset<V>(block);
     double due[V::lanes], sums[4 * V::lanes];
@@ -133,7 +133,7 @@ inline void restart_due_slots(const Model& m, const Iterate<Stored>& z, int bloc
 }
 
 template <class V, class Stored>
-inline void dual_block(const Model& m, const Iterate<Stored>& z, int block, const double* lambda,
+inline void dual_block(const BlockProblem& m, const Iterate<Stored>& z, int block, const double* lambda,
                        double* v_plus) {
     for (int i = 0; i < m.sites; ++i)
         dual_candidate<V>(m, z, block, i, lambda).store(v_plus + offset<V>(block, m.sites, i));
@@ -145,23 +145,23 @@ struct BlockKernels {
     using Point = Iterate<Stored>;
 
     int lanes;
-    void (*arc)(const Model&, const Point&, int block, const Pass&, double* scratch);
-    void (*receive)(const Model&, const Point&, int block, const Pass&);
-    void (*burden)(const Model&, const Point&, int block, const double* lambda, double floor, double* totals);
-    void (*site)(const Model&, const Point&, int block, const double* lambda, const Pass&);
-    void (*restart_due)(const Model&, const Point&, int block, const Pass&, const Tuning&);
-    void (*restart)(const Model&, const Point&, int block, const double* due, double* sums);
-    void (*weigh)(const Model&, const Point&, int block, const double* lambda);
-    void (*refresh)(const Model&, const Point&, int block);
-    void (*dual)(const Model&, const Point&, int block, const double* lambda, double* v_plus);
+    void (*arc)(const BlockProblem&, const Point&, int block, const Pass&, double* scratch);
+    void (*receive)(const BlockProblem&, const Point&, int block, const Pass&);
+    void (*burden)(const BlockProblem&, const Point&, int block, const double* lambda, double floor,
+                   double* totals);
+    void (*site)(const BlockProblem&, const Point&, int block, const double* lambda, const Pass&);
+    void (*restart_due)(const BlockProblem&, const Point&, int block, const Pass&, const Tuning&);
+    void (*restart)(const BlockProblem&, const Point&, int block, const double* due, double* sums);
+    void (*weigh)(const BlockProblem&, const Point&, int block, const double* lambda);
+    void (*refresh)(const BlockProblem&, const Point&, int block);
+    void (*dual)(const BlockProblem&, const Point&, int block, const double* lambda, double* v_plus);
 };
 
 template <class V, class Stored>
 constexpr BlockKernels<Stored> block_kernels() {
     return {V::lanes,
-            [](const Model& m, const Iterate<Stored>& z, int block, const Pass& pass, double* scratch) {
-                arc_block<V>(m, z, block, pass, reinterpret_cast<V*>(scratch));
-            },
+            [](const BlockProblem& m, const Iterate<Stored>& z, int block, const Pass& pass,
+               double* scratch) { arc_block<V>(m, z, block, pass, reinterpret_cast<V*>(scratch)); },
             receive_block<V>,
             burden_block<V>,
             site_block<V>,

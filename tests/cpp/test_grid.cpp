@@ -89,7 +89,7 @@ TEST_CASE("grid: a restart leaves a number for every slot that is summed, due or
     const int scenario = 0, row[] = {0, 0};
     const Values due(Lane::width, 0.0);
     Values parts(4 * Lane::width, std::nan(""));
-    Model model;
+    BlockProblem model;
     model.slots = Lane::width, model.blocks = 1, model.gateways = 1, model.row = row;
     const grid::Restart<double> restart{{&scenario, 1}, model, {}, due.data(), parts.data()};
     for (long n = 0; n < Lane::width; ++n) restart(n);

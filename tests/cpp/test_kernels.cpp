@@ -20,7 +20,7 @@
 namespace equiload::test {
 namespace {
 
-using Rows = std::vector<double>;  // (T, items) row-major
+using Table = std::vector<double>;  // (T, items) row-major
 
 constexpr double iteration = 40.0;
 
@@ -56,8 +56,8 @@ struct Scene {
     Problem problem;
     std::vector<int> row, site, delay, sent_index, in_start, in_arc, in_gateway;
     int sent = 0;
-    Rows lambda, step;  // (R, I), (T, J)
-    std::vector<Rows> state;
+    Table lambda, step;  // (R, I), (T, J)
+    std::vector<Table> state;
 
     Scene(World from, std::uint64_t seed) : world(std::move(from)), problem(world.view()) {
         row.assign(problem.gateways + 1, 0);
@@ -103,9 +103,9 @@ struct Scene {
         return 1;
     }
 
-    Rows first_values(const std::string& name, Items items, Random& random) const {
+    Table first_values(const std::string& name, Items items, Random& random) const {
         const std::size_t size = problem.slots * count(items);
-        Rows rows = uniforms(random, size, 0.1, 10.0);
+        Table rows = uniforms(random, size, 0.1, 10.0);
         if (items == Items::arcs || items == Items::sent)
             for (double& x : rows) x = std::max(0.0, x - 4.0);  // much of an allocation is zero
         if (name.starts_with("v"))
@@ -128,30 +128,30 @@ class Stage {
     Stage(const Scene& scene, const BlockKernels<Stored>& kernels)
         : scene_(scene), kernels_(kernels), lanes_(static_cast<std::size_t>(kernels.lanes)) {
         const Problem& p = scene.problem;
-        model.slots = static_cast<int>(p.slots);
-        model.blocks = static_cast<int>((p.slots + lanes_ - 1) / lanes_);
-        model.gateways = static_cast<int>(p.gateways), model.sites = static_cast<int>(p.sites);
-        model.arcs = static_cast<int>(p.arcs), model.sent = scene.sent;
-        model.footprints = static_cast<int>(p.footprints.size());
-        model.row = scene.row.data(), model.site = scene.site.data(), model.delay = scene.delay.data();
-        model.sent_index = scene.sent_index.data(), model.in_start = scene.in_start.data();
-        model.in_arc = scene.in_arc.data(), model.in_gateway = scene.in_gateway.data();
-        model.energy = p.arc_energy.data(), model.cost = p.arc_cost.data();
+        data.slots = static_cast<int>(p.slots);
+        data.blocks = static_cast<int>((p.slots + lanes_ - 1) / lanes_);
+        data.gateways = static_cast<int>(p.gateways), data.sites = static_cast<int>(p.sites);
+        data.arcs = static_cast<int>(p.arcs), data.sent = scene.sent;
+        data.footprints = static_cast<int>(p.footprints.size());
+        data.row = scene.row.data(), data.site = scene.site.data(), data.delay = scene.delay.data();
+        data.sent_index = scene.sent_index.data(), data.in_start = scene.in_start.data();
+        data.in_arc = scene.in_arc.data(), data.in_gateway = scene.in_gateway.data();
+        data.energy = p.arc_energy.data(), data.cost = p.arc_cost.data();
         const World& w = scene.world;
-        model.demand = keep(blocks_of(w.demand, p.gateways, 0.0));
-        model.step = keep(blocks_of(scene.step, p.gateways, 0.0));
-        model.price = keep(blocks_of(w.price, p.sites, 0.0));
-        Rows capacity = w.capacity;
+        data.demand = keep(blocks_of(w.demand, p.gateways, 0.0));
+        data.step = keep(blocks_of(scene.step, p.gateways, 0.0));
+        data.price = keep(blocks_of(w.price, p.sites, 0.0));
+        Table capacity = w.capacity;
         for (double& c : capacity) c = std::min(c, 1e300);
-        model.capacity = keep(blocks_of(capacity, p.sites, 0.0));
-        if (!w.quadratic.empty()) model.quadratic = keep(blocks_of(w.quadratic, p.sites, 0.0));
+        data.capacity = keep(blocks_of(capacity, p.sites, 0.0));
+        if (!w.quadratic.empty()) data.quadratic = keep(blocks_of(w.quadratic, p.sites, 0.0));
         // [block][footprint][site][lane]: footprint and site together are the items of a slot.
-        Rows footprints;
+        Table footprints;
         for (std::size_t t = 0; t < p.slots; ++t)
             for (const World::Burden& b : w.burdens)
                 footprints.insert(footprints.end(), b.values.begin() + static_cast<long>(t * p.sites),
                                   b.values.begin() + static_cast<long>((t + 1) * p.sites));
-        model.footprint = keep(blocks_of(footprints, w.burdens.size() * p.sites, 0.0));
+        data.footprint = keep(blocks_of(footprints, w.burdens.size() * p.sites, 0.0));
         std::size_t n = 0;
         each_part(iterate, [&](const std::string& name, auto*& array, Items items) {
             const double padding = name.starts_with("omega") ? 1.0 : 0.0;
@@ -160,22 +160,22 @@ class Stage {
         std::size_t longest = 0;
         for (std::size_t j = 0; j < p.gateways; ++j)
             longest = std::max(longest, static_cast<std::size_t>(scene.row[j + 1] - scene.row[j]));
-        scratch = keep(Rows(longest * lanes_));
+        scratch = keep(Table(longest * lanes_));
     }
 
     const BlockKernels<Stored>* operator->() const { return &kernels_; }
     std::size_t lanes() const { return lanes_; }
 
-    Rows blocks_of(const Rows& rows, std::size_t items, double padding) const {
-        Rows blocks(static_cast<std::size_t>(model.blocks) * items * lanes_, padding);
+    Table blocks_of(const Table& rows, std::size_t items, double padding) const {
+        Table blocks(static_cast<std::size_t>(data.blocks) * items * lanes_, padding);
         for (std::size_t t = 0; t < scene_.problem.slots; ++t)
             for (std::size_t n = 0; n < items; ++n)
                 blocks[(t / lanes_ * items + n) * lanes_ + t % lanes_] = rows[t * items + n];
         return blocks;
     }
     template <class Number>
-    Rows rows_of(const Number* blocks, std::size_t items) const {
-        Rows rows(scene_.problem.slots * items);
+    Table rows_of(const Number* blocks, std::size_t items) const {
+        Table rows(scene_.problem.slots * items);
         for (std::size_t t = 0; t < scene_.problem.slots; ++t)
             for (std::size_t n = 0; n < items; ++n)
                 rows[t * items + n] =
@@ -183,8 +183,8 @@ class Stage {
         return rows;
     }
     // What the passes have left, slot by slot.
-    std::vector<Rows> result() {
-        std::vector<Rows> all;
+    std::vector<Table> result() {
+        std::vector<Table> all;
         each_part(iterate, [&](const char*, auto* array, Items items) {
             all.push_back(rows_of(array, scene_.count(items)));
         });
@@ -192,15 +192,15 @@ class Stage {
         return all;
     }
 
-    Model model;
+    BlockProblem data;
     Iterate<Stored> iterate;
     double* scratch = nullptr;
-    std::vector<Rows> more;  // results outside the iterate
+    std::vector<Table> more;  // results outside the iterate
 
  private:
     // Aligned as the back end's arrays are.
     template <class Number>
-    Number* keep_as(const Number*, const Rows& values) {
+    Number* keep_as(const Number*, const Table& values) {
         auto& held = std::get<std::vector<std::vector<Number>>>(held_);
         held.emplace_back(values.size() + 64 / sizeof(Number));
         void* at = held.back().data();
@@ -210,7 +210,7 @@ class Stage {
                        [](double value) { return static_cast<Number>(value); });
         return aligned;
     }
-    double* keep(const Rows& values) { return keep_as(static_cast<double*>(nullptr), values); }
+    double* keep(const Table& values) { return keep_as(static_cast<double*>(nullptr), values); }
 
     const Scene& scene_;
     const BlockKernels<Stored>& kernels_;
@@ -247,7 +247,7 @@ const BlockKernels<Stored>& reference_kernels() {
     return at_precision<Stored>(choose_kernels(settings).blocks);
 }
 
-void same_to_rounding(const std::vector<Rows>& a, const std::vector<Rows>& b, double rounding) {
+void same_to_rounding(const std::vector<Table>& a, const std::vector<Table>& b, double rounding) {
     REQUIRE(a.size() == b.size());
     for (std::size_t n = 0; n < a.size(); ++n) {
         CAPTURE(n);
@@ -260,7 +260,7 @@ void same_to_rounding(const std::vector<Rows>& a, const std::vector<Rows>& b, do
     }
 }
 
-void same_bits(const std::vector<Rows>& a, const std::vector<Rows>& b) {
+void same_bits(const std::vector<Table>& a, const std::vector<Table>& b) {
     REQUIRE(a.size() == b.size());
     for (std::size_t n = 0; n < a.size(); ++n) {
         CAPTURE(n);
@@ -292,11 +292,11 @@ void compare(const std::function<void(const Scene&, Stage<Stored>&)>& play, bool
                     play(scene, stage);
                     return stage.result();
                 };
-                const std::vector<Rows> reference = played(serial);
+                const std::vector<Table> reference = played(serial);
                 ++scenes, changed += reference != Stage<Stored>(scene, serial).result();
-                std::vector<Rows> first;
+                std::vector<Table> first;
                 for (const BlockKernels<Stored>* kernels : vector_kernels<Stored>()) {
-                    const std::vector<Rows> result = played(*kernels);
+                    const std::vector<Table> result = played(*kernels);
                     same_to_rounding(reference, result, rounding);
                     if (first.empty()) first = result;
                     same_bits(first, result);
@@ -307,7 +307,7 @@ void compare(const std::function<void(const Scene&, Stage<Stored>&)>& play, bool
 
 template <class Stored>
 void each_block(Stage<Stored>& stage, const std::function<void(int)>& body) {
-    for (int block = 0; block < stage.model.blocks; ++block) body(block);
+    for (int block = 0; block < stage.data.blocks; ++block) body(block);
 }
 
 const Pass plain{false, false, false, iteration}, deciding{true, false, false, iteration},
@@ -316,31 +316,31 @@ const Pass plain{false, false, false, iteration}, deciding{true, false, false, i
 TEST_CASE_TEMPLATE("arc pass", Stored, double, float) {
     for (const Pass& pass : {plain, measuring, Pass{false, false, true, iteration}})
         compare<Stored>([&](const Scene&, Stage<Stored>& s) {
-            each_block(s, [&](int b) { s->arc(s.model, s.iterate, b, pass, s.scratch); });
+            each_block(s, [&](int b) { s->arc(s.data, s.iterate, b, pass, s.scratch); });
         });
 }
 
 TEST_CASE_TEMPLATE("receive pass", Stored, double, float) {
     for (const Pass& pass : {plain, measuring})
         compare<Stored>([&](const Scene&, Stage<Stored>& s) {
-            each_block(s, [&](int b) { s->receive(s.model, s.iterate, b, pass); });
+            each_block(s, [&](int b) { s->receive(s.data, s.iterate, b, pass); });
         });
 }
 
 TEST_CASE_TEMPLATE("site pass", Stored, double, float) {
     for (const Pass& pass : {plain, deciding})
         compare<Stored>([&](const Scene& scene, Stage<Stored>& s) {
-            each_block(s, [&](int b) { s->site(s.model, s.iterate, b, scene.lambda.data(), pass); });
+            each_block(s, [&](int b) { s->site(s.data, s.iterate, b, scene.lambda.data(), pass); });
         });
 }
 
 TEST_CASE_TEMPLATE("burden", Stored, double, float) {
     compare<Stored>([](const Scene& scene, Stage<Stored>& s) {
         const std::size_t r = scene.problem.footprints.size(), sites = scene.problem.sites;
-        Rows totals((r + r * (r + 1) / 2) * sites * s.lanes());
+        Table totals((r + r * (r + 1) / 2) * sites * s.lanes());
         each_block(s,
-                   [&](int b) { s->burden(s.model, s.iterate, b, scene.lambda.data(), 0.1, totals.data()); });
-        Rows sums(totals.size() / s.lanes());
+                   [&](int b) { s->burden(s.data, s.iterate, b, scene.lambda.data(), 0.1, totals.data()); });
+        Table sums(totals.size() / s.lanes());
         for (std::size_t k = 0; k < totals.size(); ++k) sums[k / s.lanes()] += totals[k];
         s.more = {sums};
     });
@@ -348,8 +348,8 @@ TEST_CASE_TEMPLATE("burden", Stored, double, float) {
 
 TEST_CASE_TEMPLATE("restart of the slots that are due", Stored, double, float) {
     const auto play = [](const Scene&, Stage<Stored>& s) {
-        each_block(s, [&](int b) { s->refresh(s.model, s.iterate, b); });  // consistent with the weights
-        each_block(s, [&](int b) { s->restart_due(s.model, s.iterate, b, deciding, Tuning{}); });
+        each_block(s, [&](int b) { s->refresh(s.data, s.iterate, b); });  // consistent with the weights
+        each_block(s, [&](int b) { s->restart_due(s.data, s.iterate, b, deciding, Tuning{}); });
     };
     compare<Stored>(play, false);  // delayed arcs couple the slots, which then restart together
 }
@@ -357,12 +357,12 @@ TEST_CASE_TEMPLATE("restart of the slots that are due", Stored, double, float) {
 TEST_CASE_TEMPLATE("restart and the sums that weights learn from", Stored, double, float) {
     compare<Stored>([](const Scene& scene, Stage<Stored>& s) {
         // Every third slot; padding never restarts.
-        Rows due(static_cast<std::size_t>(s.model.blocks) * s.lanes());
+        Table due(static_cast<std::size_t>(s.data.blocks) * s.lanes());
         for (std::size_t t = 0; t < scene.problem.slots; t += 3) due[t] = 1.0;
-        Rows sums(4 * due.size());
+        Table sums(4 * due.size());
         each_block(s, [&](int b) {
             const std::size_t at = static_cast<std::size_t>(b) * s.lanes();
-            s->restart(s.model, s.iterate, b, due.data() + at, sums.data() + 4 * at);
+            s->restart(s.data, s.iterate, b, due.data() + at, sums.data() + 4 * at);
         });
         s.more = {s.rows_of(sums.data(), 4)};
     });
@@ -370,21 +370,21 @@ TEST_CASE_TEMPLATE("restart and the sums that weights learn from", Stored, doubl
 
 TEST_CASE_TEMPLATE("metric of the cells", Stored, double, float) {
     compare<Stored>([](const Scene&, Stage<Stored>& s) {
-        each_block(s, [&](int b) { s->refresh(s.model, s.iterate, b); });
+        each_block(s, [&](int b) { s->refresh(s.data, s.iterate, b); });
     });
 }
 
 TEST_CASE_TEMPLATE("dual candidate", Stored, double, float) {
     compare<Stored>([](const Scene& scene, Stage<Stored>& s) {
-        Rows v(static_cast<std::size_t>(s.model.blocks) * scene.problem.sites * s.lanes());
-        each_block(s, [&](int b) { s->dual(s.model, s.iterate, b, scene.lambda.data(), v.data()); });
+        Table v(static_cast<std::size_t>(s.data.blocks) * scene.problem.sites * s.lanes());
+        each_block(s, [&](int b) { s->dual(s.data, s.iterate, b, scene.lambda.data(), v.data()); });
         s.more = {s.rows_of(v.data(), scene.problem.sites)};
     });
 }
 
 TEST_CASE_TEMPLATE("first weights", Stored, double, float) {
     compare<Stored>([](const Scene& scene, Stage<Stored>& s) {
-        each_block(s, [&](int b) { s->weigh(s.model, s.iterate, b, scene.lambda.data()); });
+        each_block(s, [&](int b) { s->weigh(s.data, s.iterate, b, scene.lambda.data()); });
     });
 }
 
@@ -399,8 +399,8 @@ TEST_CASE("arcs past the horizon carry nothing, whatever their number") {
         const Scene scene(std::move(world), arcs);
         for (const BlockKernels<double>* kernels : vector_kernels<double>()) {
             Stage<double> s(scene, *kernels);
-            each_block(s, [&](int b) { s->arc(s.model, s.iterate, b, measuring, s.scratch); });
-            const Rows x = s.rows_of(s.iterate.x_plus, arcs);
+            each_block(s, [&](int b) { s->arc(s.data, s.iterate, b, measuring, s.scratch); });
+            const Table x = s.rows_of(s.iterate.x_plus, arcs);
             double early = 0;
             for (std::size_t a = 0; a < arcs; ++a) early += x[a];
             CHECK(early == doctest::Approx(4.0));

@@ -192,7 +192,7 @@ TEST_CASE("random allocations are repaired, with the same bits for any team") {
 }
 
 // What Repair::run or plan does, window by window, by a group.
-RepairOutcome repaired_by(int members, const RowModel& m, Values& x, const Values& v, bool fill) {
+RepairOutcome repaired_by(int members, const SlotProblem& m, Values& x, const Values& v, bool fill) {
     const auto cells = static_cast<std::size_t>(m.slots * m.sites);
     std::vector<std::byte> memory(static_cast<std::size_t>(RepairScratch::bytes(m, members)),
                                   std::byte{0xff});
@@ -247,7 +247,7 @@ TEST_CASE("a group repairs as one thread does, to the bit") {
             const RepairOutcome expected =
                 fill ? repair.plan(alone.data(), v.data(), team) : repair.run(alone.data(), v.data(), team);
             const int members = 3 + static_cast<int>(seed % 3);
-            const RepairOutcome found = repaired_by(members, repair.rows(), together, v, fill);
+            const RepairOutcome found = repaired_by(members, repair.by_slot(), together, v, fill);
             if (fill &&
                 !found.feasible) {  // a plan that repairs do not find, others may, or prove that none is
                 if (expected.feasible) check_feasible(w, alone);

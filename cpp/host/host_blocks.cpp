@@ -1,20 +1,20 @@
-#include "host/block_model.hpp"
+#include "host/host_blocks.hpp"
 
 #include <cmath>
 
 namespace equiload {
 
-BlockModel::BlockModel(const Problem& p, const EquityProx& equity, int lanes_wide, Team& members,
+HostBlocks::HostBlocks(const Problem& p, const EquityProx& equity, int lanes_wide, Team& members,
                        double capacity_slack)
     : problem(p),
       team(members),
       lanes(static_cast<std::size_t>(lanes_wide)),
       lists_(p, ArcLists::Sent::delayed) {
-    model = lists_.sizes(p, equity.footprints(), lanes);
-    model.row = lists_.row.data(), model.site = lists_.site.data(), model.delay = lists_.delay.data();
-    model.sent_index = lists_.sent_index.data(), model.in_start = lists_.in_start.data();
-    model.in_arc = lists_.in_arc.data(), model.in_gateway = lists_.in_gateway.data();
-    model.energy = p.arc_energy.data(), model.cost = p.arc_cost.data();
+    data = lists_.sizes(p, equity.footprints(), lanes);
+    data.row = lists_.row.data(), data.site = lists_.site.data(), data.delay = lists_.delay.data();
+    data.sent_index = lists_.sent_index.data(), data.in_start = lists_.in_start.data();
+    data.in_arc = lists_.in_arc.data(), data.in_gateway = lists_.in_gateway.data();
+    data.energy = p.arc_energy.data(), data.cost = p.arc_cost.data();
     // Each chunk clears and adds sums of its own, and is a call: worth it from some thousand cells and arcs
     // on.
     const std::size_t work = blocks() * lanes * (p.arcs + 4 * p.sites);
@@ -22,24 +22,24 @@ BlockModel::BlockModel(const Problem& p, const EquityProx& equity, int lanes_wid
     build_data(equity, capacity_slack);
 }
 
-std::pair<int, int> BlockModel::blocks_of(std::size_t chunk) const {
+std::pair<int, int> HostBlocks::blocks_of(std::size_t chunk) const {
     return {static_cast<int>(blocks() * chunk / chunks), static_cast<int>(blocks() * (chunk + 1) / chunks)};
 }
 
-double* BlockModel::make(std::size_t items) { return store_.emplace_back(lane_count(items)).data(); }
+double* HostBlocks::make(std::size_t items) { return store_.emplace_back(lane_count(items)).data(); }
 
-void BlockModel::build_data(const EquityProx& equity, double capacity_slack) {
+void HostBlocks::build_data(const EquityProx& equity, double capacity_slack) {
     const Problem& p = problem;
-    model.demand = pack(p.demand, p.gateways);
-    model.price = pack(p.price, p.sites);
+    data.demand = pack(p.demand, p.gateways);
+    data.price = pack(p.price, p.sites);
     double* const capacity = pack(p.capacity, p.sites);
     for (std::size_t k = 0; k < lane_count(p.sites); ++k)
         capacity[k] = std::min(capacity[k] * (1 + capacity_slack), large_capacity);
-    model.capacity = capacity;
-    if (p.quadratic) model.quadratic = pack(p.quadratic, p.sites);
+    data.capacity = capacity;
+    if (p.quadratic) data.quadratic = pack(p.quadratic, p.sites);
     double* const step = make(p.gateways);
-    for (std::size_t k = 0; k < lane_count(p.gateways); ++k) step[k] = std::sqrt(model.demand[k]);
-    model.step = step;
+    for (std::size_t k = 0; k < lane_count(p.gateways); ++k) step[k] = std::sqrt(data.demand[k]);
+    data.step = step;
 
     const std::size_t footprints = equity.footprints();
     double* const values = make(footprints * p.sites);
@@ -49,11 +49,11 @@ void BlockModel::build_data(const EquityProx& equity, double capacity_slack) {
             for (std::size_t i = 0; i < p.sites; ++i)
                 values[((t / lanes * footprints + r) * p.sites + i) * lanes + t % lanes] = field.row(t)[i];
     }
-    model.footprint = values;
+    data.footprint = values;
 }
 
 // Slots past the horizon are zero: no demand, no capacity.
-double* BlockModel::pack(const Field& field, std::size_t items) {
+double* HostBlocks::pack(const Field& field, std::size_t items) {
     double* const values = make(items);
     for (std::size_t t = 0; t < problem.slots; ++t)
         for (std::size_t n = 0; n < items; ++n)
@@ -61,7 +61,7 @@ double* BlockModel::pack(const Field& field, std::size_t items) {
     return values;
 }
 
-SiteSums::SiteSums(const BlockModel& blocks, std::size_t quantities)
+SiteSums::SiteSums(const HostBlocks& blocks, std::size_t quantities)
     : blocks_(blocks),
       entries_(quantities * blocks.problem.sites),
       chunks_(blocks.chunks * entries_ * blocks.lanes),

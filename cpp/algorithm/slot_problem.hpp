@@ -1,4 +1,4 @@
-// A problem row by row as plain pointers: what the steps that work slot by slot read, on the host or on a
+// A problem slot by slot as plain pointers: what the steps that work row by row read, on the host or on a
 // device.
 #pragma once
 
@@ -12,7 +12,7 @@ struct ArcGroups {
     const Index *start = nullptr, *order = nullptr;
 };
 
-struct RowModel {
+struct SlotProblem {
     int slots = 0, gateways = 0, sites = 0, arcs = 0, footprints = 0;
     int horizon = 1;                           // slots that delayed arcs couple: one, or all
     Field demand, capacity, price, quadratic;  // (T, ..); quadratic may be absent
@@ -24,8 +24,8 @@ struct RowModel {
 };
 
 // A problem of the host but for its footprints and groups of arcs.
-inline RowModel row_model(const Problem& p) {
-    RowModel m;
+inline SlotProblem slot_problem(const Problem& p) {
+    SlotProblem m;
     m.slots = static_cast<int>(p.slots), m.gateways = static_cast<int>(p.gateways);
     m.sites = static_cast<int>(p.sites), m.arcs = static_cast<int>(p.arcs);
     m.horizon = p.max_delay() > 0 ? m.slots : 1;

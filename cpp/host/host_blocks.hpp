@@ -33,22 +33,22 @@ class LanesOf {
 };
 using Lanes = LanesOf<double>;
 
-class BlockModel {
+class HostBlocks {
  public:
     // Capacities are (1 + capacity_slack) times the problem's.
-    BlockModel(const Problem& problem, const EquityProx& equity, int lanes, Team& team,
+    HostBlocks(const Problem& problem, const EquityProx& equity, int lanes, Team& team,
                double capacity_slack = 0);
-    BlockModel(const BlockModel&) = delete;
-    BlockModel& operator=(const BlockModel&) = delete;
+    HostBlocks(const HostBlocks&) = delete;
+    HostBlocks& operator=(const HostBlocks&) = delete;
 
     const Problem& problem;
     Team& team;
     const std::size_t lanes;
-    Model model;
+    BlockProblem data;
     std::size_t chunks =
         1;  // parts of the horizon whose sums are formed apart; they do not depend on the team
 
-    std::size_t blocks() const { return static_cast<std::size_t>(model.blocks); }
+    std::size_t blocks() const { return static_cast<std::size_t>(data.blocks); }
     std::size_t lane_count(std::size_t items) const { return blocks() * items * lanes; }
     std::size_t longest_row() const { return static_cast<std::size_t>(lists_.longest_row()); }
     std::pair<int, int> blocks_of(std::size_t chunk) const;
@@ -94,7 +94,7 @@ class BlockModel {
 // Sums over the horizon, [quantity][site]: each chunk adds up its blocks, then the chunks are added in order.
 class SiteSums {
  public:
-    SiteSums(const BlockModel& blocks, std::size_t quantities);
+    SiteSums(const HostBlocks& blocks, std::size_t quantities);
 
     // Adds up what body(block, sums, member) adds to its chunk's sums.
     template <class Body>
@@ -111,7 +111,7 @@ class SiteSums {
     double* clear(std::size_t chunk);  // [quantity][site][lane]
     const std::vector<double>& reduce();
 
-    const BlockModel& blocks_;
+    const HostBlocks& blocks_;
     std::size_t entries_;
     Lanes chunks_;
     std::vector<double> totals_;
