@@ -18,6 +18,7 @@ from ._arrays import AnyArray, FloatArray, read_count, read_number
 from ._devices import Worker, give_back
 from ._tables import Output
 from .answer import Answer
+from .choices import Device, Method, OnInterrupt, Precision
 from .errors import InputError
 from .problem import Problem
 
@@ -41,12 +42,12 @@ _T = TypeVar("_T")
 
 def read_settings(
     tol: float = 1e-6,
-    device: str = "auto",
+    device: Device = "auto",
     threads: int | None = None,
     time_limit: float | None = None,
     max_iterations: int | None = None,
-    method: str = "auto",
-    precision: str = "double",
+    method: Method = "auto",
+    precision: Precision = "double",
 ) -> _core.Settings:
     """Check the settings one by one and hand them to the core."""
     settings: dict[str, Any] = {}
@@ -176,7 +177,7 @@ def _output(problem: Problem, worker: Worker | None) -> Output | None:
     return Output(worker, shapes)
 
 
-def raises(on_interrupt: str) -> bool:
+def raises(on_interrupt: OnInterrupt) -> bool:
     """Read what to do on Ctrl-C."""
     return _choice("on_interrupt", on_interrupt, ("raise", "return")) == "raise"
 

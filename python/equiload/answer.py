@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from ._arrays import FloatArray
+from .choices import Device, Method, Status
+from .html import grid
 from .infeasibility import Infeasibility
+from .palette import UNITS
 from .problem import Problem
 
 __all__ = ["SCALARS", "WITHOUT_ANSWER", "Answer", "Prices"]
@@ -37,13 +43,25 @@ class Prices:
     energy: FloatArray
     equity: Mapping[str, FloatArray]
 
+    def _repr_html_(self) -> str:
+        """Show a notebook how high the prices are, and where they bind."""
+        named = {"capacity (USD/MWh)": self.capacity, "energy (USD/MWh)": self.energy}
+        named |= {f"{name} (USD/{UNITS.get(name, 'unit')})": v for name, v in self.equity.items()}
+        rows = []
+        for name, values in named.items():
+            count = int(np.prod(values.shape))
+            figures = (values.min(), values.mean(), values.max()) if count else (math.nan,) * 3
+            above = f"{int((values > 0).sum())} of {count}"
+            rows.append([name, *(f"{float(value):,.5g}" for value in figures), above])
+        return grid("Prices", ("price of", "least", "mean", "most", "above 0"), rows)
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Answer:
     """The fields of a `Solution`, which says what they mean."""
 
     problem: Problem
-    status: str
+    status: Status
     objective: float
     lower_bound: float
     gap: float
@@ -57,8 +75,8 @@ class Answer:
     restarts: int
     seconds: float
     setup_seconds: float
-    device: str
-    method: str
+    device: Device
+    method: Method
     threads: int
     infeasibility: Infeasibility | None
 

@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 from . import _core
 from ._call import call, follow, make_start, raises, read_settings
+from .choices import Device, Method, OnInterrupt, Precision
 from .errors import InputError, Interrupted
 from .problem import Problem
 from .solution import Solution
@@ -27,9 +28,9 @@ def solve(
     problem: Problem,
     *,
     tol: float = 1e-6,
-    device: str = "auto",
-    method: str = "auto",
-    precision: str = "double",
+    device: Device = "auto",
+    method: Method = "auto",
+    precision: Precision = "double",
     threads: int | None = None,
     time_limit: float | None = None,
     max_iterations: int | None = None,
@@ -38,7 +39,7 @@ def solve(
     callback: Callable[[_core.Progress], bool | None] | None = None,
     progress: bool = False,
     verbose: bool = False,
-    on_interrupt: str = "raise",
+    on_interrupt: OnInterrupt = "raise",
 ) -> Solution:
     """Solve a problem to a certified gap.
 

@@ -15,6 +15,7 @@ from ._account import operator_cost
 from ._arrays import Axis, FloatArray, frozen, read_floats, require, require_a
 from ._call import WarmStart, call_batch, follow, make_start, raises, read_settings
 from .answer import WITHOUT_ANSWER
+from .choices import Device, OnInterrupt, Precision
 from .equity import Budget
 from .errors import InputError, Interrupted
 from .html import grid
@@ -31,13 +32,13 @@ def solve_batch(
     problems: Sequence[Problem],
     *,
     tol: float = 1e-6,
-    device: str = "auto",
-    precision: str = "double",
+    device: Device = "auto",
+    precision: Precision = "double",
     threads: int | None = None,
     time_limit: float | None = None,
     max_iterations: int | None = None,
     warm_start: Solution | None = None,
-    on_interrupt: str = "raise",
+    on_interrupt: OnInterrupt = "raise",
 ) -> list[Solution]:
     """Solve scenarios side by side, each to its own certificate and its own early finish.
 
@@ -193,12 +194,12 @@ def frontier(
     weights: Mapping[str, ArrayLike],
     *,
     tol: float = 1e-6,
-    device: str = "auto",
-    precision: str = "double",
+    device: Device = "auto",
+    precision: Precision = "double",
     threads: int | None = None,
     time_limit: float | None = None,
     max_iterations: int | None = None,
-    on_interrupt: str = "raise",
+    on_interrupt: OnInterrupt = "raise",
 ) -> Frontier:
     """Sweep the weights of equity terms, every point starting from its solved neighbours.
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 import sys
+import typing
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -10,6 +11,7 @@ import pytest
 from oracle import judge
 
 import equiload as el
+from equiload import _core
 
 
 def same_bits(one: el.Solution, two: el.Solution) -> bool:
@@ -265,6 +267,17 @@ def test_progress_goes_to_standard_error(problem, capsys, monkeypatch, rich):
     captured = capsys.readouterr()
     assert captured.out == ""
     assert rich or "gap" in captured.err
+
+
+def test_type_checkers_know_the_words_that_the_core_knows():
+    """What an editor offers and mypy refuses is what the core takes."""
+    types = typing.get_type_hints(el.solve)
+    assert set(typing.get_args(types["method"])) == set(_core.METHODS)
+    assert set(typing.get_args(types["precision"])) == set(_core.PRECISIONS)
+    named, _ = typing.get_args(types["device"])
+    assert set(typing.get_args(named)) == set(_core.DEVICES)
+    assert "optimal" in typing.get_args(typing.get_type_hints(el.Solution)["status"])
+    assert "done" in typing.get_args(typing.get_type_hints(el.online.Run)["status"])
 
 
 def test_nothing_is_printed_unasked(problem, capsys):

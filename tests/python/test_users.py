@@ -110,8 +110,64 @@ def test_plans_in_any_format(solution, tmp_path):
     run = el.simulate(el.online.Greedy(solution.problem.static()), solution.problem)
     run.save(tmp_path / "run.csv")
     assert pd.read_csv(tmp_path / "run.csv")["work"].sum() == pytest.approx(plan["work"].sum())
-    with pytest.raises(el.InputError, match=r"must end in \.csv or \.parquet"):
+    with pytest.raises(el.InputError, match=r"must end in \.npz or \.nc"):
         run.save(tmp_path / "run.txt")
+
+
+@pytest.mark.parametrize("suffix", ["npz", "nc"])
+def test_runs_and_comparisons_are_kept(solution, tmp_path, suffix):
+    problem, file = solution.problem, tmp_path / f"kept.{suffix}"
+    static = problem.static()
+    made = el.compare(
+        problem, [el.online.Greedy(static), el.online.MirrorDescent(static)], offline=solution
+    )
+    made.save(file)
+    read = el.online.Comparison.load(file)
+    assert read.rows == made.rows and read.problem == problem
+    assert read.offline.lower_bound == solution.lower_bound
+    run = made.runs["MirrorDescent"]
+    run.save(file)
+    again = el.online.Run.load(file)
+    assert repr(again) == repr(run) and again.breakdown == run.breakdown
+    np.testing.assert_array_equal(again.prices["carbon"], run.prices["carbon"])
+    stopped = el.simulate(
+        el.online.Greedy(static), problem, callback=lambda slot, decision: slot == 1
+    )
+    stopped.save(file)
+    assert el.online.Run.load(file).status == "interrupted"
+    made.save(tmp_path / "table.csv")
+    frame = pd.read_csv(tmp_path / "table.csv", index_col="policy")
+    assert frame["objective"].to_dict() == made.to_pandas()["objective"].to_dict()
+
+
+def test_a_kept_run_that_is_none_is_refused(solution, tmp_path):
+    problem, file = solution.problem, tmp_path / "run.npz"
+    run = el.simulate(el.online.Greedy(problem.static()), problem)
+    run.save(file)
+    with np.load(file) as archive:
+        arrays = dict(archive)
+    described = json.loads(str(arrays["runs"]))
+
+    def refused(message: str, **changes) -> None:
+        np.savez(file, **(arrays | changes))
+        with pytest.raises(el.InputError, match=message):
+            el.online.Run.load(file)
+
+    refused("demand is not kept", run0_allocation=0.5 * run.allocation)
+    refused("work is negative", run0_allocation=run.allocation - 1.0)
+    full = np.zeros_like(run.allocation)
+    first = [int(np.argmax(problem.network.gateway == j)) for j in range(problem.gateways)]
+    full[:, first] = 1e3 * problem.demand
+    refused("a capacity is not kept", run0_allocation=full)
+    refused(r'"run0_gap" has shape \(5,\)', run0_gap=run.gaps[1:])
+    refused("run0_secondz", run0_secondz=run.seconds)
+    described["runs"][0]["status"] = "fine"
+    refused('"status" must be one of done', runs=np.array(json.dumps(described)))
+    described["runs"] *= 2
+    refused("2 runs are listed; there are 1", runs=np.array(json.dumps(described)))
+    solution.save(file)
+    with pytest.raises(el.InputError, match='there is no "runs"'):
+        el.online.Run.load(file)
 
 
 def test_datasets_by_variable(solution):
@@ -125,10 +181,12 @@ def test_notebooks_show_tables(solution):
     problem = solution.problem
     comparison = el.compare(problem, [el.online.Greedy(problem.static())], offline=solution)
     run, swept = comparison.runs["GLB-Cost"], el.frontier(problem, {"carbon": [1.0, 9.0]}, tol=1e-2)
-    for shown in (problem, solution, solution.audit(), run, comparison, swept):
+    for shown in (problem, solution, solution.audit(), solution.prices, run, comparison, swept):
         text = shown._repr_html_()
         assert text.startswith("<table") and text.endswith("</table>")
     assert f"{solution.objective:,.6g} USD" in solution._repr_html_()
+    dearest = solution.prices.equity["carbon"].max()
+    assert f"<td>{dearest:,.5g}</td>" in solution.prices._repr_html_()
     odd = problem.replace(footprints={"<b>": problem.price * 0}, equity={})
     assert "&lt;b&gt;" in odd._repr_html_()
 

@@ -7,13 +7,14 @@ import math
 import os
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
 from .._account import relative_gap
-from .._arrays import AnyArray, frozen
+from .._arrays import AnyArray
 from ..answer import SCALARS, Answer, Prices
+from ..choices import Status
 from ..errors import InputError
 from ..infeasibility import Infeasibility
 from ..problem import COSTS, Problem
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 FORMAT = "equiload solution 1"
 _WHAT = "a solution that Solution.save wrote"
-_STATUSES = ("optimal", "feasible", "interrupted", "infeasible", "unsolved")
+_STATUSES = get_args(Status)
 
 
 def _count(value: Any) -> bool:
@@ -72,19 +73,24 @@ def save(solution: Answer, path: str | os.PathLike[str]) -> None:
     if path.suffix == ".nc":
         write_netcdf(to_xarray(solution), path)
         return
+    write_archive(path, flat(solution))
+
+
+def flat(solution: Answer) -> dict[str, AnyArray]:
+    """Return a solution, in NumPy arrays, and its problem as an archive holds them."""
     arrays = {name: values for name, (_, values) in _variables(solution).items()}
     arrays["solution"] = np.array(json.dumps(_header(solution)))
-    write_archive(path, layout.flat(solution.problem) | arrays)
+    return layout.flat(solution.problem) | arrays
 
 
 def load(path: str | os.PathLike[str], verified: bool = True) -> Answer:
     """Read what `save` wrote; see `Solution.load`."""
     path = _checked(path)
     if path.suffix == ".nc":
-        solution = _assemble(read_netcdf(path), path)
+        solution = assemble(read_netcdf(path), path)
     else:
         with reading_archive(path, _WHAT) as archive:
-            solution = _assemble(archive, path)
+            solution = assemble(archive, path)
     if verified:
         try:
             verify(solution)
@@ -135,8 +141,8 @@ def _header(solution: Answer) -> Header:
     return header
 
 
-def _assemble(arrays: Arrays, source: Path) -> Answer:
-    """Put together again what `save` took apart, checking all of it against the problem."""
+def assemble(arrays: Arrays, source: Path) -> Answer:
+    """Put together again what `flat` took apart, checking all of it against the problem."""
     for name in ("scenario", "solution"):
         if name not in arrays:
             raise InputError(f'{source}: not {_WHAT}: there is no "{name}"')
@@ -197,25 +203,13 @@ def _checked_tables(
     known = {*scenario["tables"], *(f"label_{dim}" for dim in scenario["labels"]), *fields}
     for name in arrays:
         layout.require_known(str(source), name, known | {"scenario", "solution"})
-    sizes = {"slot": problem.slots, "gateway": problem.gateways, "site": problem.sites}
-    sizes |= {"arc": problem.arcs}
-    sizes |= {f"regions_{name}": values.size for name, values in problem.history.items()}
-    tables = {}
+    sizes, tables = layout.sizes_of(problem), {}
     for name, field in fields.items():
         if name not in arrays:
             if field.needed or (name == "shed" and problem.shed_cost is not None):
                 raise InputError(f'{source}: there is no "{name}"')
             continue
-        array, shape = arrays[name], tuple(sizes[dim] for dim in field.dims[0])
-        if array.shape != shape or array.dtype.kind != "f":
-            raise InputError(
-                f'{source}: "{name}" has shape {array.shape} of {array.dtype}; '
-                f"expected ({', '.join(f'{dim}s' for dim in field.dims[0])}) = {shape} of float64"
-            )
-        if not np.isfinite(array).all():
-            place = np.unravel_index(int(np.argmin(np.isfinite(array))), shape)
-            raise InputError(f'{source}: "{name}" is not finite at {tuple(map(int, place))}')
-        tables[name] = frozen(np.array(array, dtype=np.float64, order="C"))
+        tables[name] = layout.checked_table(name, arrays[name], field, sizes, source)
     return tables
 
 

@@ -13,7 +13,16 @@ from numpy.typing import NDArray
 from .._arrays import require_a
 from ..errors import InputError
 from ..problem import Problem
-from .layout import answer_fields, checked_header, given_labels, pack, require_known, unflat
+from .layout import (
+    answer_fields,
+    checked_header,
+    given_labels,
+    pack,
+    require_known,
+    run_fields,
+    runs_in,
+    unflat,
+)
 
 if TYPE_CHECKING:
     import xarray
@@ -96,6 +105,11 @@ def arrays_of(ds: xarray.Dataset) -> dict[str, NDArray[Any]]:
         texts["solution"] = np.array(_text(ds, "solution"))
         of_answer = answer_fields(header["footprints"])
         dims |= {name: field.dims[0] for name, field in of_answer.items() if name in ds}
+    if "runs" in ds.attrs:
+        texts["runs"] = np.array(_text(ds, "runs"))
+        for number in range(runs_in(map(str, ds.data_vars))):
+            of_run = run_fields(header["footprints"], number)
+            dims |= {name: field.dims[0] for name, field in of_run.items() if name in ds}
     for name in map(str, ds.data_vars):
         require_known("dataset", name, dims)
     arrays = {name: _plain(name, _transposed(ds, name, over)) for name, over in dims.items()}

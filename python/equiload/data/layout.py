@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import equity as equities
-from .._arrays import read_ints
+from .._arrays import AnyArray, FloatArray, frozen, read_ints
 from ..errors import InputError
 from ..network import Model, Network
 from ..problem import Problem
@@ -82,6 +82,14 @@ ANSWER_BY_FOOTPRINT = {
     "equity_price": Field(REGIONS, needed=True),
     "infeasibility_price": Field(REGIONS),
 }
+# The tables of a run of a policy; a step is a slot that it decided.
+RUN_FIELDS = {
+    "allocation": Field((("slot", "arc"),), "MWh of work", needed=True),
+    "shed": Field((("slot", "gateway"),), "MWh of work"),
+    "gap": Field((("step",),), needed=True),
+    "seconds": Field((("step",),), "s", needed=True),
+}
+RUN_BY_FOOTPRINT = {"equity_price": Field((("step", "regions"),))}
 BURDEN_UNITS = {"footprint_carbon": "t/MWh", "footprint_water": "m3/MWh"}
 
 
@@ -142,6 +150,24 @@ def fields(footprints: Iterable[str]) -> dict[str, Field]:
 def answer_fields(footprints: Iterable[str]) -> dict[str, Field]:
     """Return every table that an answer to such a scenario may have, by its name."""
     return ANSWER_FIELDS | by_footprint(ANSWER_BY_FOOTPRINT, footprints)
+
+
+def run_fields(footprints: Iterable[str], number: int) -> dict[str, Field]:
+    """Return every table that the run of that number may have, by its name in a file of runs."""
+    fields = RUN_FIELDS | by_footprint(RUN_BY_FOOTPRINT, footprints)
+    step = f"run{number}_step"
+    return {
+        f"run{number}_{name}": dataclasses.replace(
+            field,
+            dims=tuple(tuple(step if d == "step" else d for d in dims) for dims in field.dims),
+        )
+        for name, field in fields.items()
+    }
+
+
+def runs_in(names: Iterable[str]) -> int:
+    """Return how many runs tables of these names belong to."""
+    return sum(re.fullmatch(r"run\d{1,4}_allocation", name) is not None for name in names)
 
 
 def by_footprint(kinds: Mapping[str, Field], footprints: Iterable[str]) -> dict[str, Field]:
@@ -359,6 +385,29 @@ def check_sizes(
                 f'{source}: "{name}" has shape {shape}; expected ({over}) = {expected}'
             )
     return sizes
+
+
+def sizes_of(problem: Problem) -> dict[str, int]:
+    """Return how long the dimensions of a problem's answers are."""
+    sizes = {"slot": problem.slots, "gateway": problem.gateways, "site": problem.sites}
+    sizes |= {"arc": problem.arcs}
+    return sizes | {f"regions_{name}": values.size for name, values in problem.history.items()}
+
+
+def checked_table(
+    name: str, array: AnyArray, field: Field, sizes: Mapping[str, int], source: object
+) -> FloatArray:
+    """Check that a table of an answer has its shape and is finite, and return it."""
+    shape = tuple(sizes[dim] for dim in field.dims[0])
+    if array.shape != shape or array.dtype.kind != "f":
+        raise InputError(
+            f'{source}: "{name}" has shape {array.shape} of {array.dtype}; '
+            f"expected ({', '.join(f'{dim}s' for dim in field.dims[0])}) = {shape} of float64"
+        )
+    if not np.isfinite(array).all():
+        place = np.unravel_index(int(np.argmin(np.isfinite(array))), shape)
+        raise InputError(f'{source}: "{name}" is not finite at {tuple(map(int, place))}')
+    return frozen(np.array(array, dtype=np.float64, order="C"))
 
 
 def _names(field: str, labels: Any) -> Sequence[str] | None:

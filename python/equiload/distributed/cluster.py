@@ -14,6 +14,7 @@ import numpy as np
 
 from .._arrays import FloatArray, read_count
 from .._call import read_settings
+from ..choices import Device, Method, Precision, Status
 from ..errors import InputError
 from ..problem import Problem
 from ..solution import Solution
@@ -51,7 +52,7 @@ class Summary:
         Time of the solve.
     """
 
-    status: str
+    status: Status
     objective: float
     lower_bound: float
     gap: float
@@ -68,9 +69,9 @@ def sweep(
     client: Any = None,
     returns: str | Callable[[Solution], Any] = "solutions",
     tol: float = 1e-6,
-    device: str = "auto",
-    method: str = "auto",
-    precision: str = "double",
+    device: Device = "auto",
+    method: Method = "auto",
+    precision: Precision = "double",
     time_limit: float | None = None,
     max_iterations: int | None = None,
     retries: int = 3,

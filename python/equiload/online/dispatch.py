@@ -14,6 +14,7 @@ import numpy as np
 from .. import _core
 from .._account import relative_gap
 from .._arrays import FloatArray
+from ..choices import Status
 from ..errors import InputError
 from ..network import Network
 from ..problem import Problem
@@ -45,7 +46,7 @@ class Dispatch(NamedTuple):
         Why there is no allocation.
     """
 
-    status: str
+    status: Status
     allocation: FloatArray
     load: FloatArray
     shed: FloatArray | None

@@ -10,6 +10,7 @@ import numpy as np
 
 from .._account import drawn
 from .._arrays import FloatArray, read_count, read_number
+from ..choices import Status
 from ..equity import Equity
 from ..problem import Problem
 from ..slots import Slot, Static
@@ -30,7 +31,7 @@ class _Plan:
     """What is kept of a window's solution."""
 
     first: int  # the slot that it begins with
-    status: str
+    status: Status
     gap: float
     demand: FloatArray  # (W, J)
     capacity: FloatArray  # (W, I)

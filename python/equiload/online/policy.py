@@ -10,6 +10,7 @@ import numpy as np
 
 from .._account import SlotAccounts
 from .._arrays import FloatArray
+from ..choices import Status
 from ..errors import InputError
 from ..slots import Slot, Static
 from .dispatch import Dispatch, Dispatcher
@@ -39,7 +40,7 @@ class Decision(NamedTuple):
         Why there is no allocation.
     """
 
-    status: str
+    status: Status
     allocation: FloatArray
     shed: FloatArray | None
     load: FloatArray

@@ -16,9 +16,10 @@ from .._account import breakdown, burdens, loads, operator_cost
 from .._arrays import FloatArray, require_a
 from .._call import raises
 from ..audit import audit_footprint
+from ..choices import OnInterrupt, RunStatus
 from ..errors import InputError, Interrupted
 from ..html import card, grid
-from ..labelled import Labelled
+from ..labelled import Labelled, write_table
 from ..problem import Problem
 from ..solution import Solution
 from ..solver import solve
@@ -72,7 +73,7 @@ class Run(Labelled):
 
     problem: Problem
     policy: str
-    status: str
+    status: RunStatus
     objective: float
     breakdown: dict[str, float]
     allocation: FloatArray
@@ -109,20 +110,45 @@ class Run(Labelled):
         return (self.objective - against.lower_bound) / max(1.0, abs(against.lower_bound))
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the plan that the policy made.
+        """Write the run and its problem to one file, or the plan alone.
 
         Parameters
         ----------
         path : path
-            Ends in `.csv`, or in `.parquet` (needs pyarrow).
+            Ends in `.npz` (needs NumPy only) or in `.nc` (NetCDF, needs xarray) for the whole run;
+            or in `.csv` or `.parquet` (needs pyarrow) for the plan.
 
         Raises
         ------
         InputError
             If the path ends otherwise or cannot be written.
         """
+        from ..data import runs
+
         if not self.save_plan(path):
-            raise InputError(f"{path}: the name of a run's plan must end in .csv or .parquet")
+            runs.save(self.problem, {self.policy: self}, None, path)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Run:
+        """Read what `save` wrote; costs and burdens are computed again from the plan.
+
+        Parameters
+        ----------
+        path : path
+            A file that ends in `.npz` or `.nc`.
+
+        Raises
+        ------
+        InputError
+            If the file cannot be read, holds no single run, or a plan that is none.
+        """
+        from ..data import runs
+
+        problem, records, _ = runs.load(path)
+        if len(records) != 1:
+            raise InputError(f"{path}: {len(records)} runs; Comparison.load reads them")
+        (record,) = records.values()
+        return _run_of(problem, **vars(record))
 
     def _repr_html_(self) -> str:
         """Show a notebook the outcome."""
@@ -143,7 +169,7 @@ def simulate(
     *,
     progress: bool = False,
     callback: Callable[[int, Decision], object] | None = None,
-    on_interrupt: str = "raise",
+    on_interrupt: OnInterrupt = "raise",
 ) -> Run:
     """Run a policy over a whole problem, slot by slot, from its first state.
 
@@ -180,7 +206,8 @@ def simulate(
     policy.reset()
     decisions: list[Decision] = []
     seconds: list[float] = []
-    status, message = "done", ""
+    status: RunStatus = "done"
+    message = ""
     with _bar(policy.name, problem.slots) if progress else contextlib.nullcontext() as advance:
         try:
             for t in range(problem.slots):
@@ -230,7 +257,7 @@ def _recount(
     problem: Problem,
     decisions: Sequence[Decision],
     seconds: Sequence[float],
-    status: str,
+    status: RunStatus,
     message: str,
 ) -> Run:
     """Recompute all totals from the allocation."""
@@ -240,13 +267,34 @@ def _recount(
         allocation[t] = decision.allocation
         if shed is not None and decision.shed is not None:
             shed[t] = decision.shed
+    priced = decisions[0].prices if decisions else {}
+    return _run_of(
+        problem,
+        policy=policy.name,
+        status=status,
+        message=message,
+        allocation=allocation,
+        shed=shed,
+        gaps=np.array([d.gap for d in decisions]),
+        seconds=np.array(seconds[: len(decisions)]),
+        prices={name: np.array([d.prices[name] for d in decisions]) for name in priced},
+    )
+
+
+def _run_of(
+    problem: Problem,
+    *,
+    status: RunStatus,
+    allocation: FloatArray,
+    shed: FloatArray | None,
+    **rest: Any,
+) -> Run:
+    """Make a run of a plan, with what follows from it."""
     load = loads(problem, allocation)
     totals = burdens(problem, load)
     costs = breakdown(problem, allocation, shed, load, totals)
-    priced = decisions[0].prices if decisions else {}
     return Run(
         problem=problem,
-        policy=policy.name,
         status=status,
         objective=math.fsum(costs.values()) if status == "done" else math.inf,
         breakdown=costs,
@@ -254,10 +302,7 @@ def _recount(
         shed=shed,
         site_load=load,
         footprints=totals,
-        prices={name: np.array([d.prices[name] for d in decisions]) for name in priced},
-        gaps=np.array([d.gap for d in decisions]),
-        seconds=np.array(seconds),
-        message=message,
+        **rest,
     )
 
 
@@ -305,6 +350,57 @@ class Comparison:
             row[f"{footprint} max/mean"] = spread.peak_to_average
         return row
 
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write all runs, the offline optimum and the problem to one file, or the table alone.
+
+        Parameters
+        ----------
+        path : path
+            Ends in `.npz` (needs NumPy only) or in `.nc` (NetCDF, needs xarray) for everything; or
+            in `.csv` for the table: a row a policy.
+
+        Raises
+        ------
+        InputError
+            If the path ends otherwise or cannot be written.
+        """
+        from ..data import disk, runs
+
+        path = disk.read_path(path)
+        if path.suffix == ".csv":
+            rows = self.rows
+            write_table(path, list(rows[0]), [list(row.values()) for row in rows])
+            return
+        offline = None if self.offline is None else self.offline.on_host()
+        runs.save(self.problem, self.runs, offline, path)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Comparison:
+        """Read what `save` wrote; costs and burdens are computed again from the plans.
+
+        Parameters
+        ----------
+        path : path
+            A file that ends in `.npz` or `.nc`.
+
+        Raises
+        ------
+        InputError
+            If the file cannot be read, or its plans or its offline optimum are not borne out by
+            its data.
+        """
+        from ..data import runs
+
+        problem, records, offline = runs.load(path)
+        made = {name: _run_of(problem, **vars(record)) for name, record in records.items()}
+        best = None if offline is None else Solution(**vars(offline))
+        if best is not None:
+            try:
+                best.verify()
+            except InputError as error:
+                raise InputError(f"{path}: offline: {error}") from None
+        return cls(problem, made, best)
+
     def to_pandas(self) -> pandas.DataFrame:
         """Return the rows as a data frame, indexed by policy.
 
@@ -348,7 +444,7 @@ def compare(
     *,
     offline: Solution | bool = False,
     progress: bool = False,
-    on_interrupt: str = "raise",
+    on_interrupt: OnInterrupt = "raise",
 ) -> Comparison:
     """Run several policies on one problem.
 
