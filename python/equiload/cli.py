@@ -10,7 +10,7 @@ import logging
 import os
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,7 +19,7 @@ import typer
 import typer.core
 
 from . import plot
-from ._core import build_info
+from ._core import DEVICES, METHODS, PRECISIONS, build_info
 from ._start import PLACES, start, write_places
 from ._terminal import (
     PLAN_FORMATS,
@@ -81,6 +81,12 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+
+def _one_of(words: tuple[str, ...]) -> Callable[[str], list[str]]:
+    """Return what completes an option in the shell."""
+    return lambda incomplete: [word for word in words if word.startswith(incomplete)]
+
+
 Scenario = Annotated[
     Path, typer.Argument(help="Folder with a scenario.json, or a .nc file.", show_default=False)
 ]
@@ -93,12 +99,24 @@ TimeLimit = Annotated[
     float | None, typer.Option(metavar="S", help="Seconds per solve.", show_default="none")
 ]
 Threads = Annotated[int | None, typer.Option(metavar="N", show_default="all there are")]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, .. or reference.")]
-Method = Annotated[str, typer.Option(help="auto, barrier or first-order.")]
-Precision = Annotated[str, typer.Option(help="double or mixed.")]
-Verbose = Annotated[bool, typer.Option("--verbose", help="Print a line at every check.")]
+Device = Annotated[
+    str,
+    typer.Option(help="auto, cpu, cuda, cuda:1, .. or reference.", autocompletion=_one_of(DEVICES)),
+]
+Method = Annotated[
+    str, typer.Option(help="auto, barrier or first-order.", autocompletion=_one_of(METHODS))
+]
+Precision = Annotated[
+    str, typer.Option(help="double or mixed.", autocompletion=_one_of(PRECISIONS))
+]
+Verbose = Annotated[bool, typer.Option("--verbose", help="Print a line for every new certificate.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
-PlanFormat = Annotated[str, typer.Option(help="Format of the plan: csv, parquet or none.")]
+PlanFormat = Annotated[
+    str,
+    typer.Option(
+        help="Format of the plan: csv, parquet or none.", autocompletion=_one_of(PLAN_FORMATS)
+    ),
+]
 
 
 def main(argv: Sequence[str] | None = None) -> int:

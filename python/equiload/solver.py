@@ -85,9 +85,9 @@ def solve(
         Called at every check with an object that has `iterations`, `seconds`, `objective`,
         `lower_bound` and `gap`; return True to stop with the best answer so far.
     progress : bool
-        Show the progress on standard error, with rich where it is installed.
+        Show iterations and certified gap on standard error, with rich where it is installed.
     verbose : bool
-        Print one line a check.
+        Print a line for every new certificate.
     on_interrupt : str
         What Ctrl-C does: "raise" raises `Interrupted`, a KeyboardInterrupt whose `solution` is the
         best answer so far; "return" returns that answer.
@@ -145,35 +145,42 @@ def _together(watchers: list[Watcher]) -> Callable[[_core.Progress], bool] | Non
 
 
 def _columns() -> Watcher:
-    """Return a watcher that prints a line a check."""
+    """Return a watcher that prints a line for every new certificate, and one a second between them.
+
+    The interior point certifies its plan seldom: what it has not certified has no gap to print.
+    """
     heads = f"{'iterations':>10} {'seconds':>9} {'objective':>16} {'lower bound':>16} {'gap':>9}"
     print(heads, flush=True)  # through a pipe as well, a line is read when it is written
+    known, printed = None, -math.inf
 
     def show(state: _core.Progress) -> None:
-        numbers = f"{state.objective:>16.9g} {state.lower_bound:>16.9g} {state.gap:>9.2e}"
+        nonlocal known, printed
+        certificate = state.objective, state.lower_bound
+        if certificate == known and time.monotonic() - printed < 1:
+            return
+        numbers = f"{'-':>16} {'-':>16} {'-':>9}"
+        if certificate != known:
+            numbers = f"{state.objective:>16.9g} {state.lower_bound:>16.9g} {state.gap:>9.2e}"
         print(f"{state.iterations:>10} {state.seconds:>9.2f} {numbers}", flush=True)
+        known, printed = certificate, time.monotonic()
 
     return show
 
 
 @contextlib.contextmanager
 def _display(tol: float) -> Iterator[Watcher]:
-    """Show how far the gap has come towards the tolerance, counted in digits."""
+    """Show the iterations and the gap that is certified; how many more it takes nobody knows."""
     try:
         from rich.console import Console
-        from rich.progress import Progress as Bar
+        from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
     except ImportError:
         yield _line(tol)
         print(file=sys.stderr)
         return
-    with Bar(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("solving", total=1.0)
-
-        def show(state: _core.Progress) -> None:
-            text = f"iteration {state.iterations}, gap {state.gap:.1e}"
-            bar.update(task, completed=_digits(state.gap, tol), description=text)
-
-        yield show
+    columns = SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
+    with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
+        task = shown.add_task("solving", total=None)
+        yield lambda state: shown.update(task, description=_standing(state, tol))
 
 
 def _line(tol: float) -> Watcher:
@@ -184,14 +191,11 @@ def _line(tol: float) -> Watcher:
         nonlocal shown
         if time.monotonic() - shown > 0.1:
             shown = time.monotonic()
-            text = f"iteration {state.iterations}, gap {state.gap:.1e} of {tol:.0e}"
-            print(f"\r{text:<60}", end="", file=sys.stderr, flush=True)
+            print(f"\r{_standing(state, tol):<60}", end="", file=sys.stderr, flush=True)
 
     return show
 
 
-def _digits(gap: float, tol: float) -> float:
-    """Return the share of the digits wanted that a gap has reached, 0 to 1."""
-    if not 0 < gap < 1:
-        return 0.0 if gap > 0 or math.isnan(gap) else 1.0
-    return min(1.0, math.log(gap) / math.log(tol))
+def _standing(state: _core.Progress, tol: float) -> str:
+    gap = f"{state.gap:.1e}" if math.isfinite(state.gap) else "none yet"
+    return f"iteration {state.iterations}, certified gap {gap}, wanted {tol:.0e}"

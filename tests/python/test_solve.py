@@ -256,6 +256,18 @@ def test_verbose_prints_columns(problem, capsys):
     assert last.startswith("Solution(optimal")
 
 
+def test_verbose_repeats_no_certificate(capsys):
+    """The interior point certifies its plan seldom; the iterations between have no gap to print."""
+    heard = []
+    problem = el.data.world(30, 10, 24)
+    solution = el.solve(problem, verbose=True, callback=lambda now: heard.append(now.gap))
+    _, *lines, _last = capsys.readouterr().out.splitlines()
+    gaps = [float(line.split()[-1]) for line in lines if line.split()[-1] != "-"]
+    assert len(set(heard)) == len(gaps) < len(heard)
+    assert gaps == sorted(gaps, reverse=True) and len(set(gaps)) == len(gaps)
+    assert gaps[-1] == float(f"{solution.gap:.2e}")
+
+
 @pytest.mark.parametrize("rich", [True, False])
 def test_progress_goes_to_standard_error(problem, capsys, monkeypatch, rich):
     if rich:

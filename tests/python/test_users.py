@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import subprocess
 import sys
 
@@ -255,6 +256,25 @@ def test_every_command_has_an_example(capsys):
     for command in ("init", "check", "solve", "report", "compare", "frontier", "convert", "demo"):
         assert main([command, "--help"]) == 0
         assert f"equiload {command}" in capsys.readouterr().out.split("Example", 1)[1]
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("solve fleet --method b", {"barrier"}),
+        ("solve fleet --device cu", {"cuda"}),
+        ("com", {"compare"}),
+        ("frontier fleet --foot", {"--footprint"}),
+    ],
+)
+def test_the_shell_completes_commands_options_and_words(line, found):
+    words = f"equiload {line}"
+    environment = os.environ | {"_EQUILOAD_COMPLETE": "complete_bash", "COMP_WORDS": words}
+    environment["COMP_CWORD"] = str(len(words.split()) - 1)
+    done = subprocess.run(
+        [sys.executable, "-m", "equiload"], capture_output=True, text=True, env=environment
+    )
+    assert set(done.stdout.split()) == found, done
 
 
 def test_without_typer_one_line_says_what_is_missing():
