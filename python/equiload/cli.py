@@ -7,6 +7,7 @@ Exit codes: 0 solved; 1 stopped early, infeasible, or a check that found errors;
 from __future__ import annotations
 
 import logging
+import math
 import os
 import shutil
 import sys
@@ -294,12 +295,14 @@ def _solve(
     with Folder(out, ["solution.npz", f"plan.{plan}"]) as folder:
         problem = load(scenario)
         terminal.say(headline(problem))
-        solution = solve(problem, **settings)
+        checks: list[Any] = []
+        solution = solve(problem, callback=checks.append, **settings)
         terminal.say(table({"solution": solution}))
         if folder.path is not None and solution.status in USABLE:
             write_solution(terminal, folder.path, "solution", solution, plan)
             _keep_places(scenario, folder.path)
-            draw(terminal, folder.path, lambda: _pictures({"solution": solution}))
+            places = _places(scenario, problem)
+            draw(terminal, folder.path, lambda: _plan_pictures(solution, checks, places))
     terminal.emit({"command": "solve"} | figures(solution))
     return _exit_code({"solution": solution})
 
@@ -335,6 +338,26 @@ def _pictures(
         if comparison is not None:
             drawn |= _policy_pictures(comparison)
     return drawn
+
+
+def _plan_pictures(solution: Solution, checks: list[Any], places: Any) -> dict[str, Figure]:
+    """Draw one plan: what it looks like, and how it was found."""
+    drawn = _pictures({"solution": solution})
+    if any(math.isfinite(check.gap) for check in checks):
+        drawn["convergence"] = plot.convergence(checks)
+    if solution.problem.footprints:
+        drawn["cumulative-burden"] = plot.cumulative_burden(solution)
+    if solution.problem.network.delay.any():
+        drawn["backlog"] = plot.backlog(solution)
+    if places is not None:
+        drawn["map"] = plot.site_map(solution, places)
+    return drawn
+
+
+def _places(scenario: Path, problem: Problem) -> Any:
+    """Return where the sites of a scenario are, if its folder says so."""
+    file = scenario / PLACES
+    return _positions(file, problem) if file.exists() else None
 
 
 def _policy_pictures(comparison: Comparison) -> dict[str, Figure]:

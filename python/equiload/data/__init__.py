@@ -15,7 +15,7 @@ from .grids import (
 )
 from .table import TimeTable
 from .weather import read_weather, water_use, wet_bulb
-from .world import world
+from .world import world, world_positions
 
 __all__ = [
     "Climate",
@@ -40,4 +40,5 @@ __all__ = [
     "water_use",
     "wet_bulb",
     "world",
+    "world_positions",
 ]

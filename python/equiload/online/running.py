@@ -7,7 +7,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -44,7 +44,7 @@ class Run(Labelled):
     problem : Problem
         What was run.
     policy : str
-        The policy's name.
+        The policy's name, or the one that `compare` was given for it.
     status : str
         "done", "infeasible" (from the slot that `message` names on nothing is served, and the
         objective is infinite), or "interrupted" (likewise).
@@ -484,12 +484,13 @@ def compare(
     best = offline if isinstance(offline, Solution) else None
     try:
         for name, policy in named.items():
-            runs[name] = simulate(policy, problem, progress=progress)
+            made = simulate(policy, problem, progress=progress)
+            runs[name] = replace(made, policy=name)
         if offline is True:
             best = solve(problem, progress=progress)
     except Interrupted as stop:
         if isinstance(stop.solution, Run):
-            runs[name] = stop.solution
+            runs[name] = replace(stop.solution, policy=name)
         elif math.isfinite(stop.solution.objective):
             best = stop.solution
         if stops:
