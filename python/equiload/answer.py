@@ -10,7 +10,7 @@ import numpy as np
 
 from ._arrays import FloatArray
 from .choices import Device, Method, Status
-from .html import grid
+from .html import grid, written
 from .infeasibility import Infeasibility
 from .palette import UNITS
 from .problem import Problem
@@ -52,7 +52,7 @@ class Prices:
             count = int(np.prod(values.shape))
             figures = (values.min(), values.mean(), values.max()) if count else (math.nan,) * 3
             above = f"{int((values > 0).sum())} of {count}"
-            rows.append([name, *(f"{float(value):,.5g}" for value in figures), above])
+            rows.append([name, *(written(float(value)) for value in figures), above])
         return grid("Prices", ("price of", "least", "mean", "most", "above 0"), rows)
 
 

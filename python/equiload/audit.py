@@ -12,7 +12,7 @@ from ._account import operator_cost
 from ._arrays import FloatArray, require_a
 from ._call import call, follow, read_settings
 from .answer import WITHOUT_ANSWER, Answer
-from .html import grid
+from .html import grid, written
 
 __all__ = ["Audit", "FootprintAudit", "audit", "audit_footprint", "gini", "price_of_fairness"]
 
@@ -79,7 +79,7 @@ class Audit(Mapping[str, FootprintAudit]):
     def _repr_html_(self) -> str:
         """Show a notebook the table."""
         rows = [
-            (name, f"{r.max:,.5g}", f"{r.mean:,.5g}", f"{r.peak_to_average:.4f}", f"{r.gini:.4f}")
+            (name, written(r.max), written(r.mean), f"{r.peak_to_average:.4f}", f"{r.gini:.4f}")
             for name, r in self.items()
         ]
         title = f"operator cost {self.operator_cost:,.6g} USD"

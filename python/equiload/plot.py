@@ -604,15 +604,11 @@ def _short(value: float) -> str:
 
 
 def _figure(width: float, height: float) -> Figure:
-    """Make a figure that belongs to nobody: pyplot would keep it and choose a window for it."""
     try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
+        from .picture import Picture
     except ImportError:
         raise InputError('pictures need matplotlib: pip install "equiload[plot]"') from None
-    figure = Figure(figsize=(width, height), dpi=120, layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
+    return Picture(width, height)
 
 
 def frontier_curves(frontier: _Frontier) -> Figure:

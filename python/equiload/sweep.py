@@ -18,7 +18,7 @@ from .answer import WITHOUT_ANSWER
 from .choices import Device, OnInterrupt, Precision
 from .equity import Budget
 from .errors import InputError, Interrupted
-from .html import grid
+from .html import grid, written
 from .problem import Problem
 from .solution import Solution, region_totals
 
@@ -175,7 +175,7 @@ class Frontier:
         head = [*(f"{name} weight" for name in self.weights), "cost (USD)"]
         head += [*(f"{name} burden" for name in self.burden), "gap"]
         columns = [*self.weights.values(), self.cost, *self.burden.values(), self.gap]
-        rows = ([f"{value:,.5g}" for value in row] for row in zip(*columns, strict=True))
+        rows = ([written(value) for value in row] for row in zip(*columns, strict=True))
         return grid("Frontier", head, rows)
 
     def plot(self) -> Figure:

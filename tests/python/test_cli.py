@@ -61,6 +61,7 @@ def test_demo_writes_solutions_scenario_and_pictures(tmp_path, capsys):
 
 
 def test_without_matplotlib_one_line_says_what_is_missing(tmp_path, capsys, monkeypatch):
+    monkeypatch.delitem(sys.modules, "equiload.picture", raising=False)
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     monkeypatch.setitem(sys.modules, "matplotlib.backends.backend_agg", None)
     assert main(["demo", *SMALL, "--out", str(tmp_path)]) == 0

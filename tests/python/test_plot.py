@@ -54,6 +54,10 @@ def test_pictures_are_written(pair, tmp_path):
     assert "<svg" in (tmp_path / "b.svg").read_text()
 
 
+def test_a_notebook_shows_them_without_pyplot(pair):
+    assert burden_bars(pair)._repr_png_().startswith(b"\x89PNG")
+
+
 def test_pyplot_is_left_alone(pair):
     burden_bars(pair)
     if "matplotlib.pyplot" in sys.modules:
@@ -74,6 +78,7 @@ def test_misuse_is_explained(pair):
 
 
 def test_without_matplotlib(pair, monkeypatch):
+    monkeypatch.delitem(sys.modules, "equiload.picture", raising=False)
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(el.InputError, match=r"pip install \"equiload\[plot\]\""):
         burden_bars(pair)

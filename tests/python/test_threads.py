@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import os
+import runpy
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -134,3 +136,15 @@ def test_simpy_calls_a_policy_in_its_own_time(fleet: Callable[..., el.Problem]) 
     run = el.simulate(el.online.MirrorDescent(problem.static()), problem)
     for t, (_, decision) in enumerate(decided):
         assert (decision.allocation == run.allocation[t]).all()
+
+
+def test_vessim_draws_what_the_policy_decides() -> None:
+    pytest.importorskip("vessim")
+    path = Path(__file__).resolve().parents[2] / "examples" / "vessim_fleet.py"
+    example = runpy.run_path(str(path), run_name="example")
+    problem = el.data.world(sites=4, gateways=2, slots=5)
+    made = example["simulate"](problem)
+    assert len(made.decisions) == problem.slots
+    run = el.simulate(el.online.MirrorDescent(problem.static()), problem)
+    for site, signal in enumerate(made.power):
+        assert signal.at(None) == 1e6 * run.site_load[-1, site]

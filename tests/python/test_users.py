@@ -18,6 +18,7 @@ from grid_files import fleet
 
 import equiload as el
 from equiload.cli import main
+from equiload.html import written
 
 # After `pip install "equiload[all]"`, the first of the five.
 COMMANDS = """\
@@ -188,7 +189,8 @@ def test_notebooks_show_tables(solution):
         assert text.startswith("<table") and text.endswith("</table>")
     assert f"{solution.objective:,.6g} USD" in solution._repr_html_()
     dearest = solution.prices.equity["carbon"].max()
-    assert f"<td>{dearest:,.5g}</td>" in solution.prices._repr_html_()
+    assert f">{written(dearest)}</td>" in solution.prices._repr_html_()
+    assert written(689340.4) == "689,340" and written(2.5e-7) == "2.5e-07"
     odd = problem.replace(footprints={"<b>": problem.price * 0}, equity={})
     assert "&lt;b&gt;" in odd._repr_html_()
 

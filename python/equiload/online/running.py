@@ -18,7 +18,7 @@ from .._call import raises
 from ..audit import audit_footprint
 from ..choices import OnInterrupt, RunStatus
 from ..errors import InputError, Interrupted
-from ..html import card, grid
+from ..html import card, grid, written
 from ..labelled import Labelled, write_table
 from ..problem import Problem
 from ..solution import Solution
@@ -546,7 +546,7 @@ def _cell(name: str, value: object) -> str:
         return f"{value:.2%}"
     if name.endswith("max/mean"):
         return f"{value:.3f}"
-    return f"{value:,.0f}" if name in ("objective", "cost") else f"{value:,.5g}"
+    return f"{value:,.0f}" if name in ("objective", "cost") else written(value)
 
 
 @contextlib.contextmanager
