@@ -91,6 +91,13 @@ def certify(problem: Problem, solution: Answer) -> Certificate:
     Notes
     -----
     Takes a few passes over the allocation and memory of a few (T, I) and (A,) arrays.
+
+    Examples
+    --------
+    >>> solution = el.solve(problem, tol=1e-4)
+    >>> certificate = el.certify(problem, solution)
+    >>> certificate.gap <= 1e-4 and certificate.unmet < 1e-9 and certificate.overload < 1e-9
+    True
     """
     require_a("problem", problem, Problem)
     require_a("solution", solution, Answer, "Solution")

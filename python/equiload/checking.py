@@ -16,6 +16,9 @@ __all__ = ["Finding", "Report", "check"]
 
 # Medians above these look like another unit than the documented one.
 _LARGE = {"carbon": (5.0, "t/MWh", "kg/MWh"), "water": (200.0, "m3/MWh", "l/MWh")}
+_SMALL = {"carbon": (2e-3, "t/MWh", "t/kWh"), "water": (5e-3, "m3/MWh", "m3/kWh")}
+# Shares of the capacity that are used on average, beyond which one of the two is in another unit.
+_USED = (1 / 300, 100.0)
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,13 @@ def check(problem: Problem) -> Report:
     -------
     Report
         The findings, errors first; ``report.ok`` tells whether the problem can be solved.
+
+    Examples
+    --------
+    >>> cents = el.Problem(demand=[[3.0]], capacity=[5.0], price=[[4500.0]])
+    >>> print(el.check(cents))
+    warning: price: the median is 4500 USD/MWh, which is large: is it in cents?
+    info: capacity: 60.0% used on average, 60.0% in slot 0
     """
     require_a("problem", problem, Problem)
     findings = [*_reach(problem), *_sizes(problem)]
@@ -177,12 +187,14 @@ def _sizes(problem: Problem) -> Iterator[Finding]:
     """Look for numbers so large that they suggest another unit or a slip."""
     yield from _outlier(problem, "price", np.abs(problem.price))
     yield from _price_unit(problem)
+    yield from _energy_unit(problem)
     for name, values in problem.footprints.items():
         field, median = f"footprints[{name!r}]", float(np.median(values))
         yield from _outlier(problem, field, values)
         limit, unit, other = _LARGE.get(name, (np.inf, "", ""))
-        if name == "carbon" and 0 < median < 2e-3:
-            text = f"the median is {median:.4g} t/MWh, which is small: is it in t/kWh?"
+        least, of, small = _SMALL.get(name, (0.0, "", ""))
+        if 0 < median < least:
+            text = f"the median is {median:.4g} {of}, which is small: is it in {small}?"
             yield Finding("warning", field, text)
         if median > limit:
             text = f"the median is {median:.4g}; in {unit} that is large: is it in {other}?"
@@ -202,6 +214,22 @@ def _price_unit(problem: Problem) -> Iterator[Finding]:
     elif median > 2000:
         text = f"the median is {median:.4g} USD/MWh, which is large: is it in cents?"
         yield Finding("warning", "price", text)
+
+
+def _energy_unit(problem: Problem) -> Iterator[Finding]:
+    """Compare the demand with the capacity of all sites, both MWh per slot."""
+    capacity = np.broadcast_to(problem.capacity, problem.price.shape).sum(axis=1)
+    need = problem.demand.sum(axis=1)
+    if not np.isfinite(capacity).all() or need.sum() <= 0 or capacity.sum() <= 0:
+        return
+    used = float(need.sum() / capacity.sum())
+    if not _USED[0] <= used <= _USED[1]:
+        field, other = ("demand", "capacity") if used > 1 else ("capacity", "demand")
+        ratio = max(used, 1 / used)
+        text = (
+            f"{ratio:,.0f} times the {other} on average: is one of them in kWh, the other in MWh?"
+        )
+        yield Finding("warning", field, text)
 
 
 def _outlier(problem: Problem, field: str, values: FloatArray) -> Iterator[Finding]:

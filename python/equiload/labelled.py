@@ -50,6 +50,13 @@ class Labelled:
         ------
         InputError
             If there is no such footprint.
+
+        Examples
+        --------
+        >>> solution = el.solve(problem, tol=1e-3)
+        >>> name = problem.site_names[0]
+        >>> solution.burden("carbon")[name] == float(solution.footprints["carbon"][0])
+        True
         """
         names = self.problem.region_names
         if footprint not in names:

@@ -102,6 +102,15 @@ class Network:
         How many gateways (J) and sites (I) there are, with arcs or without.
     models : tuple of Model
         The models of `with_models`.
+
+    Examples
+    --------
+    >>> network = el.Network.nearest([[10.0, 900.0, 50.0]], k=2, cost_per_km=0.01)
+    >>> network.site.tolist(), network.cost.tolist()
+    ([0, 2], [0.1, 0.5])
+    >>> patient = network.with_delays({0: 2})  # the same arcs now, one slot and two slots later
+    >>> len(patient), sorted(set(patient.delay.tolist()))
+    (6, [0, 1, 2])
     """
 
     gateway: IntArray

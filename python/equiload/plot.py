@@ -304,6 +304,12 @@ def convergence(checks: Sequence[_Check]) -> Figure:
     ------
     InputError
         If matplotlib is missing, or nothing was certified.
+
+    Examples
+    --------
+    >>> checks = []
+    >>> solution = el.solve(problem, tol=1e-3, callback=checks.append)
+    >>> el.plot.convergence(checks).savefig("convergence.png")
     """
     known = [check for check in checks if np.isfinite([check.gap, check.objective]).all()]
     if not known:

@@ -139,6 +139,22 @@ class Problem(Frozen):
     References
     ----------
     arXiv 2307.05494 (minimax regional equity), arXiv 2412.16539, arXiv 2407.05176 (models).
+
+    Examples
+    --------
+    >>> problem = el.Problem(
+    ...     demand=[[4.0], [6.0]],  # two slots, one gateway; MWh
+    ...     capacity=[5.0, 5.0],  # two sites; MWh
+    ...     price=[[40.0, 50.0], [40.0, 50.0]],  # USD/MWh
+    ...     footprints={"carbon": [[0.5, 0.4], [0.5, 0.4]]},  # t/MWh
+    ...     equity={"carbon": el.Max(100.0)},  # USD per t of the worst-off site
+    ... )
+    >>> problem.slots, problem.gateways, problem.sites, problem.arcs
+    (2, 1, 2, 2)
+    >>> el.Problem(demand=[[4.0]], capacity=[5.0], price=[[float("nan")]])
+    Traceback (most recent call last):
+        ...
+    equiload.errors.InputError: price[slot 0, site 0] is NaN; every price must be finite
     """
 
     demand: FloatArray = _on_host()

@@ -129,6 +129,12 @@ class Solution(Answer, Labelled):
         Audit
             Per footprint: max, mean, peak-to-average ratio, Gini index, and the binding regions
             with their prices.
+
+        Examples
+        --------
+        >>> audit = el.solve(problem, tol=1e-3).audit()
+        >>> list(audit), audit["carbon"].max >= audit["carbon"].mean
+        (['carbon', 'water'], True)
         """
         return audit(self, price_of_fairness)
 

@@ -110,6 +110,21 @@ def solve(
     ----------
     The equity terms are those of arXiv 2307.05494 and arXiv 2412.16539; restarts and primal weights
     follow arXiv 2106.04756 and arXiv 2407.16144.
+
+    Examples
+    --------
+    >>> problem = el.Problem(
+    ...     demand=[[4.0], [6.0]],
+    ...     capacity=[5.0, 5.0],
+    ...     price=[[40.0, 50.0], [40.0, 50.0]],
+    ...     footprints={"carbon": [[0.5, 0.4], [0.5, 0.4]]},
+    ...     equity={"carbon": el.Max(100.0)},
+    ... )
+    >>> solution = el.solve(problem)
+    >>> solution.status, round(solution.objective, 2)
+    ('optimal', 677.78)
+    >>> solution.footprints["carbon"].round(3)  # both sites carry the same
+    array([2.222, 2.222])
     """
     if not isinstance(problem, Problem):
         raise InputError(f"problem is a {type(problem).__name__}; it must be a Problem")

@@ -83,6 +83,12 @@ def solve_batch(
         If the scenarios do not share a network and shapes, or an argument is out of range.
     Interrupted
         On Ctrl-C, unless `on_interrupt` is "return".
+
+    Examples
+    --------
+    >>> scenarios = [problem.replace(price=factor * problem.price) for factor in (0.9, 1.1)]
+    >>> [solution.status for solution in el.solve_batch(scenarios, tol=1e-3)]
+    ['optimal', 'optimal']
     """
     stops = raises(on_interrupt)
     try:
@@ -237,6 +243,14 @@ def frontier(
         If a footprint has no equity term with a weight, lengths differ, or a weight is negative.
     Interrupted
         On Ctrl-C, unless `on_interrupt` is "return".
+
+    Examples
+    --------
+    >>> front = el.frontier(problem, {"carbon": [1.0, 30.0, 1000.0]}, tol=1e-3)
+    >>> len(front), bool((front.gap <= 1e-3).all())
+    (3, True)
+    >>> bool(front.burden["carbon"][0] > front.burden["carbon"][-1])
+    True
     """
     stops, interrupted = raises(on_interrupt), False
     require_a("problem", problem, Problem)

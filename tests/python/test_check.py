@@ -82,6 +82,25 @@ def test_suspicious_units_are_warned_about(arguments):
     assert "footprints['air']: reported, but no equity term prices it" in messages(report, "info")
 
 
+def test_kwh_beside_mwh_are_warned_about(arguments):
+    """Whichever of the two is in kWh, and footprints per kWh or per kilogram."""
+    for field in ("demand", "capacity"):
+        changed = arguments | {field: 1000.0 * np.asarray(arguments[field])}
+        warned = messages(el.check(el.Problem(**changed)), "warning")
+        assert f"warning: {field}:" in warned
+        assert "is one of them in kWh, the other in MWh?" in warned
+    per_kwh, other = (
+        {"carbon": "t/kWh", "water": "m3/kWh"},
+        {"carbon": "kg/MWh", "water": "l/MWh"},
+    )
+    for name, usual in (("carbon", 0.4), ("water", 1.8)):
+        usually = np.full(np.shape(arguments["price"]), usual)
+        for factor, unit in ((1.0, None), (1e-3, per_kwh[name]), (1e3, other[name])):
+            given = {"footprints": {name: factor * usually}, "equity": {name: el.Max(9.0)}}
+            warned = messages(el.check(el.Problem(**arguments | given)), "warning")
+            assert not warned if unit is None else f"is it in {unit}?" in warned
+
+
 def test_prices_per_kwh_and_in_cents_are_warned_about(arguments):
     price = np.asarray(arguments["price"], dtype=float)
     usual = np.full_like(price, 40.0)

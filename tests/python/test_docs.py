@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import doctest
+import importlib
 import re
 from functools import partial
 from pathlib import Path
@@ -73,6 +75,21 @@ def test_every_page_with_code_runs_somewhere():
     """In the tests, in the build, or beside the names that its text gives."""
     named = {Path(name).name for name in RUN + TOLD + NOTEBOOKS + ELSEWHERE}
     assert {page.name for page in PAGES if blocks(page, "python")} == named
+
+
+# Of the main public functions and classes; everything else has its example in the pages.
+EXAMPLES = ("solver", "sweep", "certificate", "checking", "problem", "network", "solution")
+EXAMPLES += ("labelled", "online", "online.running", "data.world", "data.frames", "plot")
+
+
+@pytest.mark.parametrize("module", ["", *(f".{name}" for name in EXAMPLES)])
+def test_the_examples_of_docstrings_hold(module, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    found = importlib.import_module(f"equiload{module}")
+    names = {"el": el, "np": np, "problem": el.data.world(6, 4, 12)}
+    flags = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
+    done = doctest.testmod(found, extraglobs=names, optionflags=flags)
+    assert done.attempted > 0 and done.failed == 0
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -30,7 +30,8 @@ def solution(problem):
 def page(problem, solution, tmp_path_factory):
     """Everything that a page can hold."""
     static = problem.static()
-    policies = [el.online.Greedy(static, "GLB-Cost"), el.online.MirrorDescent(static)]
+    policies = [el.online.Greedy(static, name) for name in ("GLB-Cost", "GLB-Carbon", "GLB-All")]
+    policies += [el.online.MirrorDescent(static), el.online.RecedingHorizon(static, window=6)]
     path = tmp_path_factory.mktemp("page") / "report.html"
     report(
         solution,
@@ -86,6 +87,9 @@ def test_one_colour_a_policy():
 def test_runs_and_comparisons_are_reported(problem, solution, tmp_path):
     run = el.simulate(el.online.MirrorDescent(problem.static()), problem)
     report(run, tmp_path / "run.html", before=solution)
+    free = el.solve(problem.replace(equity={}), tol=1e-2)
+    report(solution, tmp_path / "free.html", before=free)
+    assert "than the cost only plan" in (tmp_path / "free.html").read_text()
     assert "nothing is claimed about the best plan" in (tmp_path / "run.html").read_text()
     comparison = el.compare(problem, [el.online.Greedy(problem.static())])
     report(comparison, tmp_path / "comparison.html", before=False)
@@ -164,11 +168,13 @@ def test_a_browser_shows_it_without_overlap(browser, page, width, scheme, tmp_pa
     assert browser.save_screenshot(str(tmp_path / "page.png"))
 
 
-# Pairs of axis labels that lie on each other, and labels that stick out of their picture.
+# Pairs of labels that lie on each other, and labels that stick out of their picture.
 OVERLAPS = """
 const found = [], svg = arguments[0].querySelector("svg").getBoundingClientRect();
-for (const group of arguments[0].querySelectorAll(".role-axis-label")) {
-  const texts = [...group.querySelectorAll("text")].filter((t) => getComputedStyle(t).opacity > 0);
+const legend = [...arguments[0].querySelectorAll(".role-legend-label text")];
+const axes = [...arguments[0].querySelectorAll(".role-axis-label")];
+for (const group of [legend, ...axes.map((axis) => [...axis.querySelectorAll("text")])]) {
+  const texts = group.filter((t) => getComputedStyle(t).opacity > 0);
   const boxes = texts.map((text) => text.getBoundingClientRect());
   boxes.forEach((a, n) => {
     if (a.left < svg.left - 1 || a.right > svg.right + 1) found.push(texts[n].textContent);

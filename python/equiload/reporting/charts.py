@@ -178,7 +178,7 @@ def before_and_after(plans: Sequence[Plan], name: str) -> Spec:
     ]
     order = [regions[g] for g in shown]
     y: Spec = {"field": "region", "type": "nominal", "sort": order, "title": None}
-    y["axis"] = {"labelLimit": 150, "domain": False, "ticks": False}
+    y["axis"] = {"labelLimit": 150, "domain": False, "ticks": False, "labelPadding": 9}
     x = {"field": "burden", "type": "quantitative", "title": with_unit(name)}
     return _spec(
         rows,
@@ -218,7 +218,8 @@ def _plan_colour(names: Sequence[str], field: str = "plan") -> Spec:
         "type": "nominal",
         "title": None,
         "scale": scale,
-        "legend": {"orient": "top", "columns": 3},
+        # As many as there is room for beside each other, on a phone as well.
+        "legend": {"orient": "top", "columns": {"expr": "max(1, floor(width / 140))"}},
     }
 
 
@@ -360,14 +361,17 @@ def frontier(sweep: Frontier, name: str) -> Spec:
     """Draw what the operator pays against the worst burden, a point a weight."""
     cost, burden = sweep.cost, sweep.burden[name]
     weights = sweep.weights.get(name)
+    order = np.lexsort(list(sweep.weights.values())).tolist()
     rows = [
         {
             "cost": _number(cost[n]),
             "burden": _number(burden[n]),
             "weight": None if weights is None else _number(weights[n]),
         }
-        for n in np.argsort(burden, kind="stable").tolist()
+        for n in order
     ]
+    for place, row in enumerate(rows):
+        row["place"] = place
     unit = UNITS.get(name, "unit")
     return _spec(
         rows,
@@ -376,7 +380,7 @@ def frontier(sweep: Frontier, name: str) -> Spec:
         encoding={
             "x": _plain("burden", f"largest {with_unit(name)}"),
             "y": _plain("cost", "operator cost (USD)"),
-            "order": {"field": "burden"},
+            "order": {"field": "place"},
             "tooltip": [
                 {"field": "weight", "title": f"weight (USD/{unit})", "format": ",.4~g"},
                 {"field": "burden", "title": f"largest {with_unit(name)}", "format": ",.5~g"},
@@ -407,7 +411,7 @@ def policies(comparison: Comparison, name: str) -> Spec:
     names = [row["policy"] for row in rows]
     return _spec(
         rows,
-        300,
+        360,
         mark={"type": "point", "size": 130, "strokeWidth": 2.5, "filled": False, "opacity": 1},
         encoding={
             "x": _plain("cost", "operator cost (USD)"),

@@ -92,7 +92,7 @@ def _before(plan: Plan, before: Solution | Run | bool) -> Plan | None:
     if before is True:
         free = plan.problem.replace(equity={})
         return plan_of(solve(free, tol=1e-4), "cost only")
-    other = plan_of(before, "before")
+    other = plan_of(before, "before" if before.problem.equity else "cost only")
     if {n: t.shape for n, t in other.totals.items()} != {
         n: t.shape for n, t in plan.totals.items()
     }:
@@ -261,6 +261,8 @@ class _Content:
         if self.frontier is None:
             return ""
         text = "Every point is a plan of its own; to the left, the worst-off region carries less"
+        if len(self.frontier.burden) > len(self.frontier.weights):
+            text += ". The other weights stay: where their burdens give way, the cost may fall"
         parts = [
             (name, self.chart(f"frontier {name}", charts.frontier(self.frontier, name), text))
             for name in self.frontier.burden
