@@ -152,7 +152,8 @@ def figures(solution: Solution) -> dict[str, Any]:
     if solution.infeasibility is not None:
         return found | {"infeasible": str(solution.infeasibility)}
     rows = {
-        name: {"total": r.total, "max": r.max, "mean": r.mean, "gini": r.gini, "binding": r.binding}
+        name: {"total": r.total, "max": r.max, "mean": r.mean, "binding": r.binding}
+        | {"gini": r.gini, "jain": r.jain, "theil": r.theil, "atkinson": r.atkinson}
         for name, r in solution.audit().items()
     }
     return found | {"breakdown": dict(solution.breakdown), "footprints": rows}

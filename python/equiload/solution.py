@@ -127,8 +127,8 @@ class Solution(Answer, Labelled):
         Returns
         -------
         Audit
-            Per footprint: max, mean, peak-to-average ratio, Gini index, and the binding regions
-            with their prices.
+            Per footprint: max, mean, peak-to-average ratio, the indices of Gini, Jain, Theil and
+            Atkinson, and the binding regions with their prices.
 
         Examples
         --------

@@ -9,7 +9,7 @@ from oracle import judge
 import equiload as el
 from equiload import audit as audit_module
 from equiload import solution as solution_module
-from equiload.audit import gini
+from equiload.audit import atkinson, gini, jain, theil
 
 
 def overloaded(arguments) -> el.Solution:
@@ -150,6 +150,31 @@ def test_gini():
     assert gini(np.array([2.0, 2.0, 2.0])) == 0.0
     assert gini(np.array([0.0, 0.0, 0.0, 8.0])) == pytest.approx(0.75)
     assert gini(np.zeros(3)) == 0.0
+
+
+def test_jain_theil_and_atkinson():
+    for equal in (np.array([2.0, 2.0, 2.0]), np.zeros(3), np.full(4, 1e300)):
+        assert (jain(equal), theil(equal), atkinson(equal)) == (1.0, 0.0, 0.0)
+    one = np.array([0.0, 0.0, 0.0, 8.0])
+    assert jain(one) == pytest.approx(0.25)
+    assert theil(one) == pytest.approx(np.log(4))
+    assert atkinson(one) == pytest.approx(0.75)
+    some = np.array([1.0, 3.0])
+    assert jain(some) == pytest.approx(16 / 20)
+    assert theil(some) == pytest.approx((0.5 * np.log(0.5) + 1.5 * np.log(1.5)) / 2)
+    assert atkinson(some) == pytest.approx(1 - (1 + np.sqrt(3)) ** 2 / 8)
+    assert atkinson(some, 0.75) == pytest.approx(1 - ((1 + 3**0.25) / 2) ** 4 / 2)
+    for scale in (1e-200, 1e200):
+        assert jain(scale * some) == pytest.approx(jain(some))
+    with pytest.raises(el.InputError, match="aversion is 1; it must be above 0 and below 1"):
+        atkinson(some, 1)
+
+
+def test_an_audit_holds_every_index(solution):
+    row, totals = solution.audit()["water"], solution.footprints["water"]
+    found = (row.gini, row.jain, row.theil, row.atkinson)
+    assert found == (gini(totals), jain(totals), theil(totals), atkinson(totals))
+    assert f"{row.jain:.4f}" in str(solution.audit())
 
 
 def test_save_and_load_npz(solution, tmp_path):

@@ -280,6 +280,36 @@ def test_the_shell_completes_commands_options_and_words(line, found):
     assert set(done.stdout.split()) == found, done
 
 
+@pytest.mark.parametrize("mark", [";", "\t"])
+def test_a_spreadsheet_of_another_country(tmp_path, mark):
+    """What a German Excel writes: a table is read, a scenario's file refused in words."""
+    lines = ["time;Berlin [MWh];Paris [MWh]", "2024-01-01T00:00Z;4,5;3", "2024-01-01T01:00Z;1;3,25"]
+    file = tmp_path / "demand.csv"
+    file.write_text("\n".join(lines).replace(";", mark))
+    np.testing.assert_array_equal(el.data.read(file, "demand").values, [[4.5, 3.0], [1.0, 3.25]])
+    folder = tmp_path / "scenario"
+    el.data.save(el.data.world(3, 2, 2), folder)
+    price = folder / "price.csv"
+    price.write_text(price.read_text().replace(",", mark).replace(".", ","))
+    spoken = {";": "semicolons", "\t": "tabs"}[mark]
+    with pytest.raises(el.InputError, match=rf"price.csv, line 1: its columns .* {spoken}; a scen"):
+        el.data.load(folder)
+
+
+def test_rooms_open_when_they_are_named():
+    """`import equiload` alone leads to every room, and opens none of them."""
+    code = (
+        "import sys, equiload as el; "
+        "rooms = ['data', 'distributed', 'online', 'reporting']; "
+        "assert not any(f'equiload.{room}' in sys.modules for room in rooms), sys.modules; "
+        "assert 'matplotlib' not in sys.modules and 'pandas' not in sys.modules; "
+        "print(all([el.plot.site_map, el.data.align, el.online.Greedy, el.distributed.sweep, "
+        "el.report, el.compare, el.simulate]), set(el.__all__) <= set(dir(el)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.split() == ["True", "True"], done.stderr
+
+
 def test_without_typer_one_line_says_what_is_missing():
     code = "import sys; sys.modules['typer'] = None; from equiload.__main__ import main; main()"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

@@ -167,6 +167,12 @@ def _read_table(file: Path, shown: Path, text: set[str]) -> tuple[list[str], lis
     """Read the names of the rows, those of the columns, and the numbers (or text) row by row."""
     lines = _lines(file, shown)
     _, head = next(lines, (1, [""]))
+    for mark, spoken in ((";", "semicolons"), ("\t", "tabs")):
+        if len(head) == 1 and mark in head[0]:
+            raise InputError(
+                f"{shown}, line 1: its columns are separated by {spoken}; a scenario has commas "
+                "between them and points in numbers (equiload init reads such files)"
+            )
     columns = head[1:]
     names: list[str] = []
     values: list[Any] = []
