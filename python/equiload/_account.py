@@ -80,6 +80,17 @@ def burdens_by_slot(problem: Problem, name: str, load: FloatArray) -> FloatArray
     return added
 
 
+def backlogs(problem: Problem, allocation: FloatArray) -> FloatArray:
+    """Return the work carried out of each slot by gateway (T, J): released and not yet served."""
+    network, change = problem.network, np.zeros((problem.slots, problem.gateways))
+    for arc in np.flatnonzero(network.delay):
+        gateway, delay = int(network.gateway[arc]), int(network.delay[arc])
+        change[:, gateway] += allocation[:, arc]
+        change[delay:, gateway] -= allocation[:-delay, arc]
+    waiting: FloatArray = np.maximum(change.cumsum(axis=0), 0.0)
+    return waiting
+
+
 def burdened_price(problem: Problem, prices: Mapping[str, FloatArray]) -> FloatArray:
     """Return ``c0 = p + sum_r lambda_r f_r`` (T, I) at prices of the burdens."""
     cost = problem.price.copy()

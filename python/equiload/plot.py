@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ._account import burdens_by_slot
+from ._account import backlogs, burdens_by_slot
 from ._arrays import AnyArray, FloatArray, read_count, read_floats
 from .errors import InputError
 from .labelled import gateway_labels, site_labels, slot_labels
@@ -265,7 +265,7 @@ def backlog(run: _Plan, most: int = 6, name: str | None = None) -> Figure:
     problem, host = run.problem, _host(run)
     if not problem.network.delay.any():
         raise InputError("no arc of the network has a delay; there is nothing to draw")
-    waiting = _waiting(problem, host.allocation)
+    waiting = backlogs(problem, host.allocation)
     figure = _figure(11.0, 3.4)
     axes = figure.subplots()
     names = gateway_labels(problem)
@@ -273,17 +273,6 @@ def backlog(run: _Plan, most: int = 6, name: str | None = None) -> Figure:
     axes.set_ylabel("MWh of work")
     axes.set_title(_titled(run, name, "work that waits"), loc="left")
     return figure
-
-
-def _waiting(problem: Problem, allocation: FloatArray) -> FloatArray:
-    """Return the work carried out of each slot by gateway (T, J): released and not yet served."""
-    network, change = problem.network, np.zeros((problem.slots, problem.gateways))
-    for arc in np.flatnonzero(network.delay):
-        gateway, delay = int(network.gateway[arc]), int(network.delay[arc])
-        change[:, gateway] += allocation[:, arc]
-        change[delay:, gateway] -= allocation[:-delay, arc]
-    waiting: FloatArray = np.maximum(change.cumsum(axis=0), 0.0)
-    return waiting
 
 
 def convergence(checks: Sequence[_Check]) -> Figure:

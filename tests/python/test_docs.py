@@ -109,6 +109,18 @@ def test_the_commands_of_the_page_run(tmp_path, monkeypatch):
         assert program == "equiload" and main(arguments) == 0
 
 
+def test_the_scenario_folder_of_the_page_is_one(tmp_path):
+    page = ROOT / "docs" / "command_line.md"
+    (header,) = blocks(page, "json")
+    (tmp_path / "scenario.json").write_text(header)
+    files = re.findall(r"^`(\w+\.csv)`:\n\n```text\n(.*?)^```", page.read_text(), re.S | re.M)
+    for name, text in files:
+        (tmp_path / name).write_text(text)
+    assert len(files) == 4
+    solution = el.solve(el.data.load(tmp_path))
+    assert solution.status == "optimal" and solution.problem.site_names == ("Oslo", "Madrid")
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_lead_to_files(page):
     text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.S)

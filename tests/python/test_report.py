@@ -97,6 +97,18 @@ def test_runs_and_comparisons_are_reported(problem, solution, tmp_path):
     assert "policies carbon" in specs and "change carbon" not in specs
 
 
+def test_work_that_waits_is_reported(problem, tmp_path):
+    patient = problem.replace(network=problem.network.with_delays({0: 4}))
+    plan = el.solve(patient, tol=1e-2)
+    report(plan, tmp_path / "patient.html", before=False)
+    rows = specs_of(tmp_path / "patient.html")["state work that waits"]["data"]["values"]
+    shown = {row["name"]: row["value"] for row in rows if row["time"] == rows[0]["time"]}
+    network = patient.network
+    later = (network.gateway == 0) & (network.delay > 0)
+    expected = plan.allocation[0, later].sum()
+    assert shown[patient.gateway_names[0]] == pytest.approx(expected, rel=1e-5, abs=1e-9)
+
+
 def test_what_cannot_be_reported_is_refused(problem, solution, tmp_path):
     path = tmp_path / "report.html"
     with pytest.raises(el.InputError, match="a Problem cannot be reported"):

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .._account import backlogs
 from .._arrays import FloatArray, read_floats
 from ..audit import gini
 from ..errors import InputError
+from ..labelled import gateway_labels
 from ..palette import UNITS, with_unit
 from ..problem import Problem
 from ..solution import Solution
@@ -322,10 +324,9 @@ def _states(plan: Plan) -> list[tuple[str, FloatArray, list[str], str]]:
         sites = np.atleast_1d(getattr(given, "site", np.arange(level.shape[1])))
         names = [site_names(plan.problem)[int(i)] for i in sites]
         found.append(("state of charge", level, names, "MWh"))
-    backlog = getattr(plan.answer, "backlog", None)
-    if backlog is not None and np.asarray(backlog).any():
-        names = list(plan.problem.gateway_names or map(str, range(plan.problem.gateways)))
-        found.append(("work that waits", np.asarray(backlog), names, "MWh"))
+    if plan.problem.network.delay.any():
+        waiting = backlogs(plan.problem, np.asarray(plan.answer.allocation))
+        found.append(("work that waits", waiting, gateway_labels(plan.problem), "MWh"))
     return found
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .._account import burdens_by_slot
 from .._arrays import FloatArray
 from ..certificate import Certificate, certify
 from ..errors import InputError
@@ -105,12 +106,8 @@ def answer_of(subject: Any) -> tuple[Solution | Run, Comparison | None]:
 
 def cumulative(plan: Plan, name: str) -> FloatArray:
     """Return how the burdens of the regions grew (T, G), history included."""
-    problem = plan.problem
-    drawn = plan.load + (0.0 if problem.idle_power is None else problem.idle_power)
-    by_site = problem.footprints[name] * drawn
-    grown = np.zeros((problem.slots, len(problem.region_names[name])))
-    np.add.at(grown.T, problem.regions[name], by_site.T)
-    result: FloatArray = problem.history[name] + grown.cumsum(axis=0)
+    grown = burdens_by_slot(plan.problem, name, plan.load).cumsum(axis=0)
+    result: FloatArray = plan.problem.history[name] + grown
     return result
 
 
