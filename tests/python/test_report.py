@@ -189,7 +189,8 @@ for (const group of [legend, ...axes.map((axis) => [...axis.querySelectorAll("te
   const texts = group.filter((t) => getComputedStyle(t).opacity > 0);
   const boxes = texts.map((text) => text.getBoundingClientRect());
   boxes.forEach((a, n) => {
-    if (a.left < svg.left - 1 || a.right > svg.right + 1) found.push(texts[n].textContent);
+    const out = [svg.left - a.left, a.right - svg.right, svg.top - a.top, a.bottom - svg.bottom];
+    if (Math.max(...out) > 1) found.push(texts[n].textContent);
     for (const b of boxes.slice(n + 1)) {
       const over = Math.min(a.right, b.right) - Math.max(a.left, b.left);
       const down = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);

@@ -218,8 +218,7 @@ def _plan_colour(names: Sequence[str], field: str = "plan") -> Spec:
         "type": "nominal",
         "title": None,
         "scale": scale,
-        # As many as there is room for beside each other, on a phone as well.
-        "legend": {"orient": "top", "columns": {"expr": "max(1, floor(width / 140))"}},
+        "legend": {"orient": "top"},
     }
 
 
@@ -255,7 +254,7 @@ def growth(plan: Plan, name: str) -> Spec:
                 "sort": order,
                 "title": None,
                 "scale": {"domain": order, "range": _line_colours(len(shown))},
-                "legend": {"orient": "top", "columns": 3},
+                "legend": {"orient": "top"},
             },
             "strokeDash": {
                 "condition": {"test": "datum.region == 'mean'", "value": [5, 4]},
@@ -351,7 +350,7 @@ def lines_over_time(plan: Plan, values: FloatArray, names: Sequence[str], title:
                 "type": "nominal",
                 "title": None,
                 "scale": {"range": _line_colours(len(shown))[:-1]},
-                "legend": {"orient": "top", "columns": 3},
+                "legend": {"orient": "top"},
             },
         },
     )

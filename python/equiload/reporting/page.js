@@ -2,7 +2,9 @@ const specs = JSON.parse(document.getElementById("charts").textContent);
 const dark = window.matchMedia("(prefers-color-scheme: dark)");
 
 // Charts take the colours of the page, and are drawn again where those change.
-function theme() {
+function theme(place) {
+  // As many entries of a legend in a row as there is room for.
+  const columns = Math.max(1, Math.floor((place.clientWidth - 50) / 140));
   const style = getComputedStyle(document.documentElement);
   const [ink, faint, line] = ["--ink", "--faint", "--line"].map((name) => style.getPropertyValue(name).trim());
   const text = { labelColor: faint, titleColor: faint, labelFontSize: 12, titleFontSize: 12, titleFontWeight: "normal" };
@@ -11,7 +13,7 @@ function theme() {
     font: "system-ui, sans-serif",
     view: { stroke: null },
     axis: { ...text, gridColor: line, domainColor: line, tickColor: line },
-    legend: text,
+    legend: { ...text, columns },
     text: { color: ink },
     rule: { color: faint },
   };
@@ -22,7 +24,7 @@ const drawn = new Map();
 async function draw(place) {
   const view = drawn.get(place);
   if (view) view.finalize();
-  const options = { actions: false, renderer: "svg", config: theme(), tooltip: { theme: dark.matches ? "dark" : "light" } };
+  const options = { actions: false, renderer: "svg", config: theme(place), tooltip: { theme: dark.matches ? "dark" : "light" } };
   const result = await window.vegaEmbed(place, specs[place.dataset.chart], options);
   drawn.set(place, result);
   place.dataset.drawn = "yes";
