@@ -8,12 +8,14 @@ in the dual set of phi; any such price gives a valid lower bound.
 from __future__ import annotations
 
 import abc
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from . import _core
 from ._arrays import (
+    AnyArray,
     Axis,
     BoolArray,
     FloatArray,
@@ -21,8 +23,10 @@ from ._arrays import (
     read_floats,
     read_number,
     require,
+    same,
     spoken,
 )
+from ._labels import keys_of, labels_of, places
 from .errors import InputError
 
 __all__ = ["Budget", "Equity", "Max", "Norm", "Sum", "TopMean"]
@@ -230,7 +234,8 @@ class Budget(Equity):
     ----------
     limit : float or array_like, shape (G,)
         The most that a region may carry, in units of the footprint; at least 0, infinite where
-        there is no limit. An excess of up to 1e-9 of the limit is accepted.
+        there is no limit. An excess of up to 1e-9 of the limit is accepted. A pandas or xarray
+        object with labels is put in the order of the problem's regions by them.
 
     Raises
     ------
@@ -243,9 +248,12 @@ class Budget(Equity):
     """
 
     limit: FloatArray
+    _regions: AnyArray | None = field(init=False, repr=False, default=None)  # what labels say
 
     def __post_init__(self) -> None:
         """Check the limits."""
+        labels = labels_of(self.limit)
+        object.__setattr__(self, "_regions", None if labels is None else labels[0])
         limit = read_floats("Budget.limit", self.limit)
         if limit.ndim > 1:
             raise InputError(f"Budget.limit has shape {limit.shape}; expected (regions,) or ()")
@@ -261,6 +269,18 @@ class Budget(Equity):
     def weight(self) -> float:  # type: ignore[override]
         """A limit has no weight: its prices are what they are."""
         return 1.0
+
+    def over(self, field: str, regions: Sequence[str]) -> Budget:
+        """Return the budget with its limits in the order of the regions, by its labels.
+
+        Raises
+        ------
+        InputError
+            If it has labels and a region is not among them.
+        """
+        if self._regions is None:
+            return self
+        return Budget(self.limit[places(field, "region", self._regions, keys_of(regions))])
 
     def limits(self, regions: int) -> FloatArray:
         """Return the limit of every region, (G,)."""
@@ -279,8 +299,10 @@ class Budget(Equity):
         return theta > 1e-6 * float(theta.max(initial=0.0))
 
     def __eq__(self, other: object) -> bool:
-        """Compare the limits."""
-        return isinstance(other, Budget) and np.array_equal(self.limit, other.limit)
+        """Compare the limits, and the regions that they name."""
+        if not isinstance(other, Budget):
+            return False
+        return same(self.limit, other.limit) and same(self._regions, other._regions)
 
     __hash__ = None  # type: ignore[assignment]
 

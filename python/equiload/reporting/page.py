@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 
 from .._account import backlogs
 from .._arrays import FloatArray, read_floats
+from .._labels import by_labels
 from ..audit import gini
 from ..errors import InputError
 from ..labelled import gateway_labels
@@ -107,6 +108,7 @@ def _positions(plan: Plan, given: ArrayLike | None) -> FloatArray | None:
         given = getattr(plan.problem, "site_positions", None)
     if given is None:
         return None
+    given = by_labels("positions", "site", given, plan.problem.site_names)
     values = read_floats("positions", given)
     if values.shape != (plan.problem.sites, 2):
         expected = f"(sites, 2) = ({plan.problem.sites}, 2)"
