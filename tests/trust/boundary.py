@@ -200,6 +200,11 @@ CALLS: dict[str, tuple[Callable[..., Any], Callable[[], dict[str, Any]]]] = {
     "data.load": (el.data.load, lambda: {"path": "there is none"}),
     "data.from_xarray": (el.data.from_xarray, lambda: {"ds": None}),
     "data.read_eglb": (el.data.read_eglb, lambda: {"path": "none", "connectivity": "full"}),
+    "data.instance": (
+        lambda name: el.data.instance(name),
+        lambda: {"name": "world-10-day"},
+    ),
+    "data.instances": (lambda data: el.data.instances(data), lambda: {"data": None}),
     "data.read_watttime": (
         lambda path, fill: el.data.read_watttime(path, fill=fill),
         lambda: {"path": "none", "fill": 0},

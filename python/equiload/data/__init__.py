@@ -13,17 +13,21 @@ from .grids import (
     read_table,
     read_watttime,
 )
+from .library import Instance, instance, instances
 from .table import TimeTable
 from .weather import read_weather, water_use, wet_bulb
 from .world import world, world_positions
 
 __all__ = [
     "Climate",
+    "Instance",
     "SiteTable",
     "TimeTable",
     "align",
     "from_pandas",
     "from_xarray",
+    "instance",
+    "instances",
     "load",
     "read",
     "read_eglb",
