@@ -11,7 +11,15 @@ import numpy as np
 from ._arrays import AnyArray
 from .errors import InputError
 
-__all__ = ["aligned", "by_labels", "labels_of", "places", "refuse_labels", "require_unique"]
+__all__ = [
+    "aligned",
+    "by_labels",
+    "by_rows",
+    "labels_of",
+    "places",
+    "refuse_labels",
+    "require_unique",
+]
 
 # The axes of a problem's tables with two of them, and the arguments that name their places.
 _TABLES: dict[str, tuple[str, ...]] = {
@@ -27,30 +35,39 @@ _NS = "datetime64[ns]"
 
 def labels_of(value: Any) -> tuple[AnyArray | None, ...] | None:
     """Return the labels of every axis as times in UTC or as text; None where there are none."""
+    if hasattr(value, "slot_times") and hasattr(value, "site_names") and hasattr(value, "values"):
+        # A table of a reader: its columns are places, which several sites may share.
+        return keys_of(value.slot_times), None
+    labels = tuple(None if _counts(index) else keys_of(index) for index in _indices(value))
+    return None if all(axis is None for axis in labels) else labels
+
+
+def _indices(value: Any) -> list[AnyArray | None]:
+    """Return the index of every axis of what pandas or xarray made, where it has one."""
     library = type(value).__module__.partition(".")[0]
     if library == "pandas" and hasattr(value, "index") and hasattr(value, "to_numpy"):
         found = [value.index, *([value.columns] if hasattr(value, "columns") else [])]
     elif library == "xarray" and hasattr(value, "indexes") and hasattr(value, "dims"):
         found = [value.indexes.get(dim) for dim in value.dims]
-    elif hasattr(value, "slot_times") and hasattr(value, "site_names") and hasattr(value, "values"):
-        # A table of a reader: its columns are places, which several sites may share.
-        return keys_of(value.slot_times), None
     else:
-        return None
-    labels = tuple(None if index is None else _index_keys(index) for index in found)
-    return None if all(axis is None for axis in labels) else labels
+        return []
+    return [None if index is None else _plain(index) for index in found]
 
 
-def _index_keys(index: Any) -> AnyArray | None:
-    """Return the labels of a pandas index; None if it only counts."""
+def _plain(index: Any) -> AnyArray:
+    """Return a pandas index as an array, times in UTC."""
     if hasattr(index, "to_timestamp"):
         index = index.to_timestamp()
     if getattr(index, "tz", None) is not None:
         index = index.tz_convert("UTC").tz_localize(None)
-    array = np.asarray(index.to_numpy())
-    if array.dtype.kind in "iu" and np.array_equal(array, np.arange(array.size)):
-        return None
-    return keys_of(array)
+    return np.asarray(index.to_numpy())
+
+
+def _counts(index: AnyArray | None) -> bool:
+    """Say whether an index only counts, or there is none: then it names nothing."""
+    if index is None:
+        return True
+    return index.dtype.kind in "iu" and np.array_equal(index, np.arange(index.size))
 
 
 def keys_of(labels: Any) -> AnyArray:
@@ -129,17 +146,32 @@ def require_unique(field: str, what: str, labels: AnyArray | Sequence[str]) -> N
 def _spoken(label: Any) -> str:
     if isinstance(label, np.datetime64):
         return str(label.astype("datetime64[s]"))
-    return str(label)
+    return " ".join(str(label).split())
 
 
 def by_labels(field: str, what: str, value: Any, wanted: Any) -> Any:
-    """Return the values of one axis in the order of its names; what has no labels as it is."""
+    """Return the rows of a table in the order of an axis' names; what has no labels as it is."""
     labels = labels_of(value)
-    if labels is None or len(labels) != 1 or labels[0] is None:
+    if labels is None or labels[0] is None:
         return value
     if wanted is None:
         raise InputError(f"{field} has labels, but the {what}s have no names to match")
     return np.asarray(value)[places(field, what, labels[0], keys_of(wanted))]
+
+
+def by_rows(field: str, value: Any, first_field: str, first: Any) -> Any:
+    """Return a column in the order of the rows of the first one, where both have an index."""
+    own, wanted = _indices(value), _indices(first)
+    if len(own) != 1 or own[0] is None:
+        return value
+    if len(wanted) != 1 or wanted[0] is None:
+        if _counts(own[0]):
+            return value
+        rule = f"{first_field} has none to match; hand in {field}.to_numpy()"
+        raise InputError(f"{field} has labels, but {rule}")
+    if np.array_equal(own[0], wanted[0]):  # rows of one table, whatever they are called
+        return value
+    return np.asarray(value)[places(field, "arc", keys_of(own[0]), keys_of(wanted[0]))]
 
 
 def refuse_labels(field: str, value: Any) -> None:

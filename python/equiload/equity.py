@@ -8,12 +8,15 @@ in the dual set of phi; any such price gives a valid lower bound.
 from __future__ import annotations
 
 import abc
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from . import _core
 from ._arrays import (
+    AnyArray,
     Axis,
     BoolArray,
     FloatArray,
@@ -21,8 +24,10 @@ from ._arrays import (
     read_floats,
     read_number,
     require,
+    same,
     spoken,
 )
+from ._labels import keys_of, labels_of, places
 from .errors import InputError
 
 __all__ = ["Budget", "Equity", "Max", "Norm", "Sum", "TopMean"]
@@ -230,7 +235,8 @@ class Budget(Equity):
     ----------
     limit : float or array_like, shape (G,)
         The most that a region may carry, in units of the footprint; at least 0, infinite where
-        there is no limit. An excess of up to 1e-9 of the limit is accepted.
+        there is no limit. An excess of up to 1e-9 of the limit is accepted. A pandas or xarray
+        object with labels is put in the order of the problem's regions by them.
 
     Raises
     ------
@@ -243,9 +249,13 @@ class Budget(Equity):
     """
 
     limit: FloatArray
+    _regions: ClassVar[AnyArray | None] = None  # the labels, until a problem has put them in order
 
     def __post_init__(self) -> None:
         """Check the limits."""
+        labels = labels_of(self.limit)
+        if labels is not None:
+            object.__setattr__(self, "_regions", labels[0])
         limit = read_floats("Budget.limit", self.limit)
         if limit.ndim > 1:
             raise InputError(f"Budget.limit has shape {limit.shape}; expected (regions,) or ()")
@@ -261,6 +271,18 @@ class Budget(Equity):
     def weight(self) -> float:  # type: ignore[override]
         """A limit has no weight: its prices are what they are."""
         return 1.0
+
+    def over(self, field: str, regions: Sequence[str]) -> Budget:
+        """Return the budget with its limits in the order of the regions, by its labels.
+
+        Raises
+        ------
+        InputError
+            If it has labels and a region is not among them.
+        """
+        if self._regions is None:
+            return self
+        return Budget(self.limit[places(field, "region", self._regions, keys_of(regions))])
 
     def limits(self, regions: int) -> FloatArray:
         """Return the limit of every region, (G,)."""
@@ -279,8 +301,10 @@ class Budget(Equity):
         return theta > 1e-6 * float(theta.max(initial=0.0))
 
     def __eq__(self, other: object) -> bool:
-        """Compare the limits."""
-        return isinstance(other, Budget) and np.array_equal(self.limit, other.limit)
+        """Compare the limits, and the regions that they name."""
+        if not isinstance(other, Budget):
+            return False
+        return same(self.limit, other.limit) and same(self._regions, other._regions)
 
     __hash__ = None  # type: ignore[assignment]
 

@@ -30,7 +30,7 @@ from ._arrays import (
     require_shape,
     same,
 )
-from ._labels import refuse_labels
+from ._labels import by_rows, refuse_labels
 from .errors import InputError
 
 __all__ = ["Model", "Network"]
@@ -174,6 +174,8 @@ class Network:
     ) -> Network:
         """List the arcs one by one; the order is kept and parallel arcs are welcome.
 
+        Columns of pandas and xarray are put in the order of the rows of `gateway`, by their index.
+
         Parameters
         ----------
         gateway, site : array_like of int, shape (A,)
@@ -191,17 +193,21 @@ class Network:
         ------
         InputError
             If shapes differ, an index does not exist, a delay is negative, an energy is not above
-            0, or a number is not finite; the arc is named.
+            0, or a number is not finite; the arc is named. If a column lacks a row of `gateway`.
         """
-        first, second = read_ints("gateway", gateway), read_ints("site", site)
+        columns = {"site": site, "delay": delay, "energy": energy, "cost": cost}
+        given = {
+            name: by_rows(name, column, "gateway", gateway) for name, column in columns.items()
+        }
+        first, second = read_ints("gateway", gateway), read_ints("site", given["site"])
         if first.ndim != 1 or first.size == 0:
             raise InputError(f"gateway has shape {first.shape}; expected (arcs,), at least one")
         return cls(
             gateway=first,
             site=_spread("site", second, first.size),
-            delay=_spread("delay", read_ints("delay", delay), first.size),
-            energy=_spread("energy", read_floats("energy", energy), first.size),
-            cost=_spread("cost", read_floats("cost", cost), first.size),
+            delay=_spread("delay", read_ints("delay", given["delay"]), first.size),
+            energy=_spread("energy", read_floats("energy", given["energy"]), first.size),
+            cost=_spread("cost", read_floats("cost", given["cost"]), first.size),
             model=_spread("model", np.int32(0), first.size),
             gateways=_count("gateways", gateways, first),
             sites=_count("sites", sites, second),

@@ -485,7 +485,7 @@ def _axes(
 def _labels(field: str, names: Sequence[str] | None, count: int) -> tuple[str, ...] | None:
     if names is None:
         return None
-    if not hasattr(names, "__len__") or getattr(names, "ndim", 1) == 0:
+    if not hasattr(names, "__len__") or getattr(names, "ndim", 1) != 1:
         raise InputError(f"{field} is a {type(names).__name__}; expected a sequence of {count}")
     if isinstance(names, str) or len(names) != count:
         raise InputError(f"{field} has {len(names)} entries; expected a sequence of {count}")
@@ -597,7 +597,9 @@ def _equity(
         if not isinstance(term, Equity):
             raise InputError(f"equity[{name!r}] is {term!r}; it must be an equity function")
         if isinstance(term, Budget):
-            read_table(f"equity[{name!r}].limit", term.limit, region_axis(known[name]), scalar=True)
+            field = f"equity[{name!r}].limit"
+            terms[name] = term = term.over(field, known[name])
+            read_table(field, term.limit, region_axis(known[name]), scalar=True)
     return terms
 
 
@@ -636,22 +638,29 @@ def _idle(problem: Problem) -> dict[str, Any]:
         return {"carried": problem.history, "idle_cost": 0.0}
     carried = {}
     for name, table in problem._burdens.items():
-        history, by_site = problem.history[name], _idle_by_site(problem, table, idle)
+        history = problem.history[name]
+        by_site = _idle_by_site(problem, f"footprints[{name!r}]", table, idle)
         added = np.bincount(problem.regions[name], by_site, history.size)
         carried[name] = frozen(history + added)
-    cost = float(_idle_by_site(problem, problem._table("price"), idle).sum())
+    cost = float(_idle_by_site(problem, "price", problem._table("price"), idle).sum())
     return {"carried": MappingProxyType(carried), "idle_cost": cost}
 
 
-def _idle_by_site(problem: Problem, rate: Table, idle: Table) -> FloatArray:
+def _idle_by_site(problem: Problem, field: str, rate: Table, idle: Table) -> FloatArray:
     """Add up ``rate * idle`` over the slots, on the device where the tables lie on one."""
     worker = problem._worker
-    if worker is None:
-        by_site: FloatArray = (rate.host * idle.host).sum(axis=0)
-        return by_site
-    one, other = rate.there(worker), idle.there(worker)
-    rows = max(one.shape[0], other.shape[0])  # 1 where a row stands for every slot in both
-    by_site = worker.products(one, other) * (problem.slots / rows)
+    with np.errstate(over="ignore", invalid="ignore"):
+        by_site: FloatArray
+        if worker is None:
+            by_site = (rate.host * idle.host).sum(axis=0)
+        else:
+            one, other = rate.there(worker), idle.there(worker)
+            rows = max(one.shape[0], other.shape[0])  # 1 where a row stands for every slot in both
+            by_site = worker.products(one, other) * (problem.slots / rows)
+        whole = np.abs(by_site).sum()
+    if not np.isfinite(whole):
+        place = problem.site_axis.at(int(np.argmax(np.nan_to_num(np.abs(by_site), nan=np.inf))))
+        raise InputError(f"idle_power of {place} times {field} is too large to add up")
     return by_site
 
 

@@ -119,3 +119,37 @@ def test_networks_refuse_labels():
     for make in el.Network.from_mask, el.Network.nearest:
         with pytest.raises(el.InputError, match=re.escape("has labels; a network goes by order")):
             make(mask)
+
+
+def test_budgets_are_put_in_the_order_of_the_regions():
+    limit = pandas.Series({"Iowa": 3.0, "Oslo": 1.0, "Mars": 9.0, "Texas": 2.0})
+    budget = el.Budget(limit)
+    problem = el.Problem(**tables(footprints={"carbon": frame()}), equity={"carbon": budget})
+    assert problem.equity["carbon"].limit.tolist() == [1.0, 2.0, 3.0]
+    assert budget != el.Budget(limit.to_numpy()) and budget == el.Budget(limit)
+    with pytest.raises(el.InputError, match=r"equity\['carbon'\].limit has no region Texas"):
+        problem.replace(equity={"carbon": el.Budget(limit.drop("Texas"))})
+
+
+def test_columns_of_arcs_are_put_in_the_order_of_the_rows():
+    arcs = pandas.DataFrame({"gateway": [0, 1, 1], "site": [0, 1, 2], "cost": [5.0, 6.0, 7.0]})
+    expected = el.Network.from_arcs(*arcs.to_numpy(dtype=float).T[:2], cost=[5.0, 6.0, 7.0])
+    shuffled = arcs.cost[[2, 0, 1]]
+    for table in arcs, arcs.set_index(pandas.Index(["a", "a", "b"])), arcs.to_xarray():
+        assert el.Network.from_arcs(table.gateway, table.site, cost=table.cost) == expected
+    assert el.Network.from_arcs(arcs.gateway, arcs.site, cost=shuffled) == expected
+    assert el.Network.from_arcs(arcs.gateway.to_numpy(), arcs.site, cost=arcs.cost) == expected
+    later = arcs[1:]
+    for columns, message in (
+        ((later.gateway, later.site, 0, 1.0, arcs.cost[:2]), "cost has no arc 2"),
+        ((later.gateway.to_numpy(), later.site), "site has labels, but gateway has none"),
+    ):
+        with pytest.raises(el.InputError, match=message):
+            el.Network.from_arcs(*columns)
+
+
+def test_positions_on_the_map_go_by_the_names_of_the_sites():
+    problem = el.Problem(**tables())
+    positions = pandas.DataFrame(np.ones((2, 2)), SITES[:2], ["latitude", "longitude"])
+    with pytest.raises(el.InputError, match="positions has no site Iowa"):
+        el.report(el.solve(problem), "none.html", positions=positions)

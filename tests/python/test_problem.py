@@ -226,6 +226,7 @@ CHANGES = [
     ({"sensitivity": {"carbon": [1, 0, 1]}}, "sensitivity['carbon'][region 1 (Paris)] is 0"),
     ({"sensitivity": {"water": [1, 1, 1]}}, "sensitivity names 'water'"),
     ({"site_names": ["a", "b"]}, "site_names has 2 entries; expected a sequence of 3"),
+    ({"site_names": np.zeros((3, 2, 2))}, "site_names is a ndarray; expected a sequence of 3"),
     ({"gateway_names": "ab"}, "gateway_names has 2 entries"),
     ({"slot_times": ["a"]}, "slot_times has shape (1,); expected (slots,) = (4,)"),
 ]
@@ -250,3 +251,12 @@ def test_messages_name_the_time_of_a_slot(arguments):
 def test_bad_weights_are_named(function, weight):
     with pytest.raises(el.InputError, match=rf"{function.__name__}\.weight is "):
         function(weight)
+
+
+@pytest.mark.parametrize("field", ["price", "footprints['carbon']"])
+def test_idle_power_that_overflows_is_refused(field):
+    given = {"price": np.ones((2, 2)), "footprints": {"carbon": np.ones((2, 2))}}
+    huge = np.array([[1.0, 1e10], [1.0, 1.0]])
+    given |= {"price": huge} if field == "price" else {"footprints": {"carbon": huge}}
+    with pytest.raises(el.InputError, match=rf"idle_power of site 1 times {re.escape(field)}"):
+        el.Problem(np.ones((2, 1)), 9.0, idle_power=1e300, **given)

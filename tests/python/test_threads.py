@@ -84,6 +84,19 @@ def test_joblib_has_the_same_bits(problem: el.Problem) -> None:
     assert there == [(1, threads_of(problem)[1])] * 2
 
 
+def cost_of(policy: el.online.Policy, problem: el.Problem) -> float:
+    return el.simulate(policy, problem).objective
+
+
+def test_joblib_takes_policies_and_what_they_know() -> None:
+    joblib = pytest.importorskip("joblib")
+    day = el.data.world(sites=4, gateways=3, slots=6, seed=0)
+    made = [el.online.Nearest, el.online.MirrorDescent, el.online.RecedingHorizon]
+    policies = joblib.Parallel(n_jobs=2)(joblib.delayed(kind)(day.static()) for kind in made)
+    there = joblib.Parallel(n_jobs=2)(joblib.delayed(cost_of)(one, day) for one in policies)
+    assert there == [cost_of(kind(day.static()), day) for kind in made]
+
+
 def test_threads_share_the_cores(problem: el.Problem) -> None:
     """While one solve has every core, another takes one thread."""
     inner: list[int] = []

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .._arrays import FloatArray, read_floats, read_number, require_a
+from .._labels import refuse_labels
 from ..errors import InputError
 from ..slots import Slot, Static
 from .policy import Decision, Policy
@@ -133,6 +134,7 @@ def _worth(static: Static, name: str) -> float:
 def _distance(static: Static, distance: ArrayLike | None) -> FloatArray:
     network = static.network
     if distance is not None:
+        refuse_labels("distance", distance)
         values = read_floats("distance", distance)
         if values.shape != (len(network),) or not np.isfinite(values).all():
             raise InputError(f"distance must hold {len(network)} finite numbers, one an arc")

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .._arrays import FloatArray, read_floats
+from .._labels import by_labels
 from ..audit import gini
 from ..errors import InputError
 from ..palette import UNITS, with_unit
@@ -105,6 +106,7 @@ def _positions(plan: Plan, given: ArrayLike | None) -> FloatArray | None:
         given = getattr(plan.problem, "site_positions", None)
     if given is None:
         return None
+    given = by_labels("positions", "site", given, plan.problem.site_names)
     values = read_floats("positions", given)
     if values.shape != (plan.problem.sites, 2):
         expected = f"(sites, 2) = ({plan.problem.sites}, 2)"
