@@ -166,16 +166,18 @@ class RepairWindow {
     }
 
     EQUILOAD_HD void measure_loads(int t) {
-        for (int i = g_.rank(); i < m_.sites; i += g_.size()) {
-            double sum = 0;
-            for (Index k = m_.by_site.start[i]; k < m_.by_site.start[i + 1]; ++k) {
-                const Index b = m_.by_site.order[k];
-                if (m_.delay[b] > t - first_) continue;
-                const double x = work(t - m_.delay[b], b);
-                if (x > 0) sum += m_.energy[b] * x;
-            }
-            s_.load[(t - first_) * m_.sites + i] = sum;
+        for (int i = g_.rank(); i < m_.sites; i += g_.size())
+            s_.load[(t - first_) * m_.sites + i] = measured(t, i);
+    }
+    EQUILOAD_HD double measured(int t, int site) const {
+        double sum = 0;
+        for (Index k = m_.by_site.start[site]; k < m_.by_site.start[site + 1]; ++k) {
+            const Index b = m_.by_site.order[k];
+            if (m_.delay[b] > t - first_) continue;
+            const double x = work(t - m_.delay[b], b);
+            if (x > 0) sum += m_.energy[b] * x;
         }
+        return sum;
     }
 
     // Each gateway fills its cheapest arcs that have room; what is left goes to the cheapest of all.
@@ -373,19 +375,24 @@ class RepairWindow {
     }
 
     // What each arc of a source costs more than its cheapest; kept, for v stays. Infinite for arcs that end
-    // too late and for those that never beat another to the same cell, so that a row leads to each cell once.
+    // too late, for those into a cell that is closed, where nothing may come to rest, and for those that
+    // never beat another to the same cell, so that a row leads to each cell once.
     EQUILOAD_HD void reduce_costs(int t, int source) {
         const Row row = row_of(source % m_.gateways);
         double* const excess = s_.excess + long{t - first_} * m_.arcs;
         double own = infinity;
         for (Index k = row.begin + g_.rank(); k < row.end; k += g_.size()) {
             const Index a = m_.by_gateway.order[k];
-            excess[k] = usable(t, a) && !beaten(t, row, k) ? price(t, a) : infinity;
+            excess[k] = usable(t, a) && open(t, a) && !beaten(t, row, k) ? price(t, a) : infinity;
             if (excess[k] < own) own = excess[k];
         }
         const double least = g_.least(own);
         if (g_.rank() == 0) s_.known[source] = 1;
         for (Index k = row.begin + g_.rank(); k < row.end; k += g_.size()) excess[k] -= least;
+    }
+    // A cut holds the closed cells as well: no work can flee there.
+    EQUILOAD_HD bool open(int t, Index a) const {
+        return exhaustive_ || capacity(t + m_.delay[a], m_.site[a]) > 0;
     }
     // By an arc to the same cell: such arcs stand side by side in a row.
     EQUILOAD_HD bool beaten(int t, Row row, Index place) const {
@@ -444,13 +451,16 @@ class RepairWindow {
             const SourceLabel& source = s_.passage[into.source];
             const int t = first_ + into.source / m_.gateways;
             double& held = work(t, source.arc);
-            const double wanted = amount * source.gain, moved = wanted < held ? wanted : held;
-            held = wanted >= held ? 0.0 : held - moved;
+            const double wanted = amount * source.gain;
+            const double moved = wanted < held * (1 - 0x1p-51) ? wanted : held;  // all but a rounding is all
+            held -= moved;
             work(t, into.arc) += moved;
             s_.load[source.cell] -= m_.energy[source.arc] * moved;
             s_.load[cell] += m_.energy[into.arc] * moved;
             cell = source.cell;
         }
+        // A closed cell is left when nothing is there, not when roundings cancel what is.
+        if (capacity(origin) == 0) s_.load[origin] = measured(first_ + origin / m_.sites, origin % m_.sites);
     }
     // The work on the arc that the path to a cell takes it from.
     EQUILOAD_HD double held_by(int cell) const {
@@ -465,7 +475,7 @@ class RepairWindow {
         for (int c = g_.rank(); c < cells(); c += g_.size())
             if (const double excess = s_.load[c] - capacity(c); excess > own) own = excess, worst = c;
         const double most = g_.most(own);
-        exhaustive_ = true;
+        exhaustive_ = true, search_ = 0;
         search(foremost(own == most ? worst : cells(), cells()));
         for (int c = g_.rank(); c < cells(); c += g_.size()) s_.reached[c] = s_.reached[c] == search_;
         g_.sync();

@@ -262,6 +262,28 @@ TEST_CASE("a group repairs as one thread does, to the bit") {
     }
 }
 
+TEST_CASE("nothing is left in cells that are closed") {
+    for (std::uint64_t seed = 0; seed < 200; ++seed) {
+        CAPTURE(seed);
+        Shape shape;
+        shape.slots = 3, shape.delays = seed % 2 == 0;
+        World w = random_world(shape, seed);
+        Random random(seed);
+        for (std::size_t k = 0; k < w.capacity.size(); ++k)  // the first site stays open for all
+            if (k % w.sites > 0 && below(random, 2) == 0) w.capacity[k] = 0;
+        for (std::size_t k = 0; k < w.demand.size(); ++k) w.demand[k] *= k % 3 == 0 ? 1e-9 : 1.0;
+        const Problem p = w.view();
+        Values x = uniforms(random, p.slots * p.arcs, -2.0, 6.0);
+        CHECK(repaired(w, x).feasible);
+        check_feasible(w, x);
+        for (std::size_t t = 0; t < p.slots; ++t)
+            for (std::size_t a = 0; a < p.arcs; ++a) {
+                const std::size_t at = t + static_cast<std::size_t>(p.arc_delay[a]);
+                if (at < p.slots && p.capacity.row(at)[p.arc_site[a]] == 0) CHECK(x[t * p.arcs + a] == 0);
+            }
+    }
+}
+
 TEST_CASE("serve: no negative work, nothing past the horizon, every row sums to its demand") {
     World w = blank(2, 2, 1);
     w.demand = {3, 0, 2, 1};
