@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -248,12 +249,13 @@ class Budget(Equity):
     """
 
     limit: FloatArray
-    _regions: AnyArray | None = field(init=False, repr=False, default=None)  # what labels say
+    _regions: ClassVar[AnyArray | None] = None  # the labels, until a problem has put them in order
 
     def __post_init__(self) -> None:
         """Check the limits."""
         labels = labels_of(self.limit)
-        object.__setattr__(self, "_regions", None if labels is None else labels[0])
+        if labels is not None:
+            object.__setattr__(self, "_regions", labels[0])
         limit = read_floats("Budget.limit", self.limit)
         if limit.ndim > 1:
             raise InputError(f"Budget.limit has shape {limit.shape}; expected (regions,) or ()")
