@@ -2,17 +2,16 @@
 // Rows are (T, items); lambda is that of the sites, [footprint][site].
 #pragma once
 
+#include "algorithm/burdened.hpp"
 #include "algorithm/group.hpp"
 #include "algorithm/slot_problem.hpp"
 
 namespace equiload {
 
-// c0 = p + sum_r lambda_r f_r
-EQUILOAD_HD double burdened_price(const SlotProblem& m, const double* lambda, int t, int i) {
-    double cost = m.price.row(static_cast<std::size_t>(t))[i];
-    for (int r = 0; r < m.footprints; ++r)
-        cost += lambda[r * m.sites + i] * m.footprint[r].row(static_cast<std::size_t>(t))[i];
-    return cost;
+EQUILOAD_HD double site_cost(const SlotProblem& m, const double* lambda, int t, int i) {
+    const auto slot = static_cast<std::size_t>(t);
+    return burdened(m.price.row(slot)[i], m.footprints, m.sites, i, lambda,
+                    [&](int r) { return m.footprint[r].row(slot)[i]; });
 }
 
 EQUILOAD_HD double quadratic_at(const SlotProblem& m, int t, int i) {
@@ -31,7 +30,7 @@ EQUILOAD_HD double capacity_price(const SlotProblem& m, double excess, int t, in
 // Makes the energy price v of a cell consistent with the best price of its capacity, which it returns: v = c0
 // + u where q = 0, and never less than c0.
 EQUILOAD_HD double complete_cell(const SlotProblem& m, const double* lambda, int t, int i, double& v) {
-    const double cost = burdened_price(m, lambda, t, i);
+    const double cost = site_cost(m, lambda, t, i);
     const double u = capacity_price(m, v - cost, t, i);
     if (quadratic_at(m, t, i) > 0)
         v = v > cost ? v : cost;
@@ -62,7 +61,7 @@ EQUILOAD_HD double bound_slot(G g, const SlotProblem& m, const double* lambda, c
         if (const double d = m.demand.row(static_cast<std::size_t>(t))[j]; d > 0)
             sum += d * least_cost(m, v, t, j);
     for (int i = g.rank(); i < m.sites; i += g.size()) {
-        const double excess = v[static_cast<long>(t) * m.sites + i] - burdened_price(m, lambda, t, i);
+        const double excess = v[static_cast<long>(t) * m.sites + i] - site_cost(m, lambda, t, i);
         const double u = capacity_price(m, excess, t, i), q = quadratic_at(m, t, i);
         if (u > 0) sum -= u * m.capacity.row(static_cast<std::size_t>(t))[i];
         if (q > 0 && excess > u) sum -= (excess - u) * (excess - u) / (2 * q);
@@ -95,7 +94,7 @@ EQUILOAD_HD SlotCosts evaluate_slot(G g, const SlotProblem& m, const double* lam
         sum.quadratic += 0.5 * quadratic_at(m, t, i) * y * y;
         const double over = y - m.capacity.row(static_cast<std::size_t>(t))[i];
         if (v && over > 0)
-            sum.overload += over * capacity_price(m, v[cell] - burdened_price(m, lambda, t, i), t, i);
+            sum.overload += over * capacity_price(m, v[cell] - site_cost(m, lambda, t, i), t, i);
     }
     return {g.sum(sum.arc), g.sum(sum.energy), g.sum(sum.quadratic), g.sum(sum.overload)};
 }

@@ -19,6 +19,9 @@
 // Per gateway: d, s, theta.
 #pragma once
 
+#include <initializer_list>
+
+#include "algorithm/burdened.hpp"
 #include "algorithm/pack.hpp"
 
 namespace equiload {
@@ -54,6 +57,19 @@ struct Iterate {
     double *omega = nullptr, *omega_start = nullptr, *restarted = nullptr, *restarts = nullptr;
     double *moved = nullptr, *mismatch = nullptr, *residual_start = nullptr, *residual_last = nullptr;
 };
+
+// visit(array, items a slot) for all of an iterate.
+template <class Stored, class Visit>
+void each_array(Iterate<Stored>& z, const BlockProblem& m, Visit visit) {
+    for (Stored** array : {&z.x, &z.x_anchor, &z.x_plus}) visit(*array, m.arcs);
+    visit(z.sent, m.sent);
+    for (double** array : {&z.v, &z.v_anchor, &z.inflow, &z.inflow_plus, &z.isig, &z.v_plus})
+        visit(*array, m.sites);
+    visit(z.theta, m.gateways);
+    for (double** array : {&z.omega, &z.omega_start, &z.restarted, &z.restarts, &z.moved, &z.mismatch,
+                           &z.residual_start, &z.residual_last})
+        visit(*array, 1);
+}
 
 // x of an arc. In single precision it is stored as its distance from the anchor, which goes to zero with the
 // rounding: stored as such, x would be wrong by 6e-8 of itself for ever, prices would make up for it, and on
@@ -242,13 +258,10 @@ EQUILOAD_HD V received(const BlockProblem& m, const Iterate<Stored>& z, Place at
     return sum;
 }
 
-// c0 = p + sum_r lambda_r f_r
 template <class V>
 EQUILOAD_HD V site_cost(const BlockProblem& m, Place at, int site, const double* lambda) {
-    V cost = V::load(m.price + offset<V>(at, m.sites, site));
-    for (int r = 0; r < m.footprints; ++r)
-        cost = cost + V(lambda[r * m.sites + site]) * load_footprint<V>(m, at, r, site);
-    return cost;
+    return burdened(V::load(m.price + offset<V>(at, m.sites, site)), m.footprints, m.sites, site, lambda,
+                    [&](int r) { return load_footprint<V>(m, at, r, site); });
 }
 
 // A cell at given equity prices, and the energy y+ that its site takes.

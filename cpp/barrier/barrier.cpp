@@ -177,11 +177,13 @@ double Barrier::first_money() const {
         for (std::size_t a = 0; a < p.arcs; ++a) {
             const auto j = static_cast<std::size_t>(p.arc_gateway[a]),
                        i = static_cast<std::size_t>(p.arc_site[a]);
-            double price = p.price.row(t)[i];
-            for (std::size_t r = 0; r < equity_.footprints(); ++r)
-                price += equity_.site_prices()[r * p.sites + i] *
-                         p.footprints[equity_.footprint(r)].values.row(t)[i];
-            price = p.arc_cost[a] + p.arc_energy[a] * price;
+            const double price =
+                p.arc_cost[a] +
+                p.arc_energy[a] * burdened(p.price.row(t)[i], data_.footprints, data_.sites, p.arc_site[a],
+                                           equity_.site_prices().data(), [&](int r) {
+                                               const auto f = equity_.footprint(static_cast<std::size_t>(r));
+                                               return p.footprints[f].values.row(t)[i];
+                                           });
             least[j] = std::min(least[j], price), most[j] = std::max(most[j], price);
         }
         for (std::size_t j = 0; j < p.gateways; ++j)

@@ -81,11 +81,8 @@ EQUILOAD_HD V stiffness(const BlockProblem& m, const Interior& p, int block, int
 // phi of a cell: sum_r f_r dlambda_r
 template <class V>
 EQUILOAD_HD V price_change(const BlockProblem& m, int block, int site, const double* dlambda) {
-    V phi(0.0);
-    for (int r = 0; r < m.footprints; ++r)
-        phi = phi + V(dlambda[r * m.sites + site]) *
-                        V::load(m.footprint + offset<V>(block * m.footprints + r, m.sites, site));
-    return phi;
+    return burdened(V(0.0), m.footprints, m.sites, site, dlambda,
+                    [&](int r) { return load_footprint<V>(m, block, r, site); });
 }
 
 template <class V>
@@ -97,8 +94,7 @@ EQUILOAD_HD void add_total(double* total, V value) {
 template <class V>
 EQUILOAD_HD void add_footprints(const BlockProblem& m, int block, int site, V dy, double* totals) {
     for (int r = 0; r < m.footprints; ++r)
-        add_total<V>(totals + offset<V>(r, m.sites, site),
-                     V::load(m.footprint + offset<V>(block * m.footprints + r, m.sites, site)) * dy);
+        add_total<V>(totals + offset<V>(r, m.sites, site), load_footprint<V>(m, block, r, site) * dy);
 }
 
 // The price c of a cell at its present load.
@@ -106,11 +102,10 @@ template <class V>
 EQUILOAD_HD V interior_price(const BlockProblem& m, const Interior& p, int block, int site,
                              const double* lambda) {
     const long at = offset<V>(block, m.sites, site);
-    V price =
+    const V own =
         V::load(m.price + at) + V::load(p.u + at) + quadratic_at<V>(m, block, site) * V::load(p.load + at);
-    for (int r = 0; r < m.footprints; ++r)
-        price = price + V(lambda[r * m.sites + site]) *
-                            V::load(m.footprint + offset<V>(block * m.footprints + r, m.sites, site));
+    const V price = burdened(own, m.footprints, m.sites, site, lambda,
+                             [&](int r) { return load_footprint<V>(m, block, r, site); });
     price.store(p.price + at);
     return price;
 }
@@ -227,7 +222,7 @@ inline void interior_move(const BlockProblem& m, const Interior& p, int block, c
         eta.store(p.eta + at), (stiff * eta).store(p.gamma + at);
         const V own = kappa * eta;
         for (int r = 0; r < m.footprints; ++r) {
-            const V f = V::load(m.footprint + offset<V>(block * m.footprints + r, m.sites, i));
+            const V f = load_footprint<V>(m, block, r, i);
             add_total<V>(totals + offset<V>(r, m.sites, i), f * V::load(p.load + at));
             add_total<V>(totals + offset<V>(m.footprints + r, m.sites, i), f * f * own);
         }
@@ -623,10 +618,10 @@ template <class V>
 inline void add_matrix_entry(const BlockProblem& m, int block, const int* sites, int count, int c, int d,
                              V flow, double* matrix) {
     for (int r = 0; r < m.footprints; ++r) {
-        const V f = flow * V::load(m.footprint + offset<V>(block * m.footprints + r, m.sites, sites[c]));
+        const V f = flow * load_footprint<V>(m, block, r, sites[c]);
         for (int q = 0; q < m.footprints; ++q)
             matrix[(static_cast<long>(c) * m.footprints + r) * count * m.footprints + d * m.footprints + q] +=
-                sum_lanes(f * V::load(m.footprint + offset<V>(block * m.footprints + q, m.sites, sites[d])));
+                sum_lanes(f * load_footprint<V>(m, block, q, sites[d]));
     }
 }
 

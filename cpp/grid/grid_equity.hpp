@@ -82,7 +82,6 @@ class GridEquity {
         machine.synchronise();
     }
 
-    const std::vector<std::size_t>& regions() const { return regions_; }  // of each term
     std::size_t prices() const { return prices_; }                        // of sites, in a scenario
     const double* lambda() const { return lambda_.data(); }               // [scenario][term][site]
     const EquityState* states() const { return states_.data(); }
