@@ -7,6 +7,8 @@
 #include <numeric>
 #include <utility>
 
+#include "core/repair.hpp"
+
 namespace equiload {
 
 namespace {
@@ -70,12 +72,17 @@ void scalar_solve(const std::vector<double>& l, std::size_t n, std::vector<doubl
 // What a pass leaves of a direction in each lane: see Course.
 constexpr std::size_t course_width = 5;
 
+std::vector<std::size_t> queued_gateways(const Queues& queues) {
+    std::vector<std::size_t> gateways;
+    for (const Queue& queue : queues.queues()) gateways.push_back(queue.gateway);
+    return gateways;
+}
+
 double step_to_zero(double value, double change) { return change < 0 ? -value / change : 1e30; }
 
 }  // namespace
 
 bool barrier_applies(const Problem& problem) {
-    if (problem.max_delay() > 0) return false;
     for (const Footprint& f : problem.footprints) {
         if (f.kind == EquityKind::none) continue;
         if (EquityFunction(f).dual_set().shape == DualSet::Shape::other) return false;
@@ -83,12 +90,17 @@ bool barrier_applies(const Problem& problem) {
         for (std::size_t g = 0; g < f.regions(); ++g)  // a budget that is spent leaves no interior
             if (!(f.limit[g] > f.history[g] * (1 + 1e-6))) return false;
     }
+    const Queues queues(problem);
+    if (!queues.fit()) return false;
     const double gateways = static_cast<double>(problem.gateways), slots = static_cast<double>(problem.slots);
     if (gateways <= small_slot && slots * gateways * gateways * 4 < 1e9) return true;
-    const EliminationOrder order(problem);
-    return slots * static_cast<double>(order.view().factor_size()) * 8 < most_factor_bytes &&
-           order.operations() <= std::max(small_slot * small_slot * small_slot / 6,
-                                          most_operations * static_cast<double>(problem.arcs));
+    const EliminationOrder order(queues.base(), queued_gateways(queues));
+    const double queued = static_cast<double>(queues.queues().size());
+    const double numbers = static_cast<double>(order.view().factor_size()) + queued * (queued + 1);
+    return slots * numbers * 8 < most_factor_bytes &&
+           order.operations() + queued * queued * queued / 2 <=
+               std::max(small_slot * small_slot * small_slot / 6,
+                        most_operations * static_cast<double>(queues.base().arcs));
 }
 
 Barrier::Barrier(const Run& run, HostCandidates& candidates, const BarrierKernels& kernels, Team& team,
@@ -98,12 +110,16 @@ Barrier::Barrier(const Run& run, HostCandidates& candidates, const BarrierKernel
       candidates_(candidates),
       tol_(tol),
       kernels_(kernels),
-      blocks_(run.reduced, equity_, kernels.lanes, team, capacity_slack(tol)),
+      queues_(run.reduced),
+      blocks_(queues_.base(), equity_, kernels.lanes, team,
+              queues_.queues().empty() ? capacity_slack(tol) : 0.0),
       data_(blocks_.data),
-      order_(run.reduced),
+      order_(queues_.base(), queued_gateways(queues_)),
+      chain_(blocks_, order_.view(), kernels),
+      backlogs_(queues_.queues(), run.reduced.slots),
       sums_(blocks_, equity_.footprints()),
       first_sums_(blocks_, 3 * equity_.footprints()) {
-    const Problem& problem = run.reduced;
+    const Problem& problem = queues_.base();
     for (double** array : {&in_.x, &in_.z, &in_.inv_d, &in_.target}) *array = blocks_.make(problem.arcs);
     for (double** array : {&in_.s, &in_.u, &in_.ds, &in_.du, &in_.load, &in_.price, &in_.kappa, &in_.eta,
                            &in_.gamma, &in_.flow, &in_.shifted, &in_.push, &in_.dy})
@@ -132,14 +148,30 @@ Barrier::Barrier(const Run& run, HostCandidates& candidates, const BarrierKernel
                                         &limit_, &room_, &jacobi_, &base_, &bend_})
         values->assign(unknowns, 0.0);
     lift_.assign(unknowns, 1.0);
+    set_work();
     set_limits();
+}
 
-    for (std::size_t t = 0; t < problem.slots; ++t) {
-        for (std::size_t a = 0; a < problem.arcs; ++a)
-            if (problem.demand.row(t)[static_cast<std::size_t>(problem.arc_gateway[a])] > 0) ++pairs_;
-        for (std::size_t i = 0; i < problem.sites; ++i)
-            if (problem.capacity.row(t)[i] > 0) ++pairs_;
+// Where work may be served, and the pairs that come with it.
+void Barrier::set_work() {
+    const Problem& p = blocks_.problem;
+    std::vector<double> work(p.slots * p.gateways);
+    for (std::size_t t = 0; t < p.slots; ++t)
+        std::copy_n(p.demand.row(t), p.gateways, work.begin() + static_cast<std::ptrdiff_t>(t * p.gateways));
+    for (const Queue& queue : queues_.queues()) {
+        queued_.push_back(static_cast<int>(queue.gateway));
+        for (std::size_t t = 0; t < p.slots; ++t) work[t * p.gateways + queue.gateway] = queue.service[t];
     }
+    double* const lanes = blocks_.make(p.gateways);
+    blocks_.scatter(work.data(), p.gateways, lanes);
+    in_.work = lanes;
+    for (std::size_t t = 0; t < p.slots; ++t) {
+        for (std::size_t a = 0; a < p.arcs; ++a)
+            if (work[t * p.gateways + static_cast<std::size_t>(p.arc_gateway[a])] > 0) ++pairs_;
+        for (std::size_t i = 0; i < p.sites; ++i)
+            if (p.capacity.row(t)[i] > 0) ++pairs_;
+    }
+    pairs_ += backlogs_.pairs();
 }
 
 // Prices at the sites, [footprint][site], of pi by unknown; summed equity has one price for good.
@@ -205,6 +237,10 @@ void Barrier::start(List) {
     }
     const std::vector<double> lambda = site_prices(pi_, true);
     blocks_.each_block([&](int block, int) { kernels_.start(data_, in_, block, lambda.data(), money); });
+    if (!chain_.empty()) {
+        chain_.gather(in_.theta, blocks_.problem.gateways, queued_, theta_);
+        backlogs_.start(theta_, money);
+    }
     prepare({0.0, 0.0});
     for (Term& term : terms_) {
         const auto from = burden_.begin() + static_cast<std::ptrdiff_t>(term.first);
@@ -230,7 +266,8 @@ void Barrier::set_limits() {
         if (!term.budget()) continue;
         std::vector<double> most(term.data->regions(), 0.0);  // burden of all sites at work on all demand
         for (std::size_t t = 0; t < p.slots; ++t) {
-            const double work = std::accumulate(p.demand.row(t), p.demand.row(t) + p.gateways, 0.0);
+            double work = std::accumulate(p.demand.row(t), p.demand.row(t) + p.gateways, 0.0);
+            for (const Queue& queue : queues_.queues()) work += t > 0 ? queue.most[t - 1] : 0.0;
             for (std::size_t i = 0; i < p.sites; ++i)
                 most[static_cast<std::size_t>(term.data->region[i])] += work * term.data->values.row(t)[i];
         }
@@ -273,27 +310,73 @@ double Barrier::equity_pairs(Step step) const {
     return sum;
 }
 
+// Both halves of a solve with Z in place, block by block, and what couples the slots between them; `own`
+// (T, queues) is added to the right-hand side.
+template <class First, class Second>
+const std::vector<double>& Barrier::halves(SiteSums& sums, double* values, const std::vector<double>& own,
+                                           First first, Second second) const {
+    if (chain_.empty())
+        return sums.over_blocks([&](int block, double* totals, int member) {
+            first(block, member);
+            kernels_.solve_tail(in_, block, values);
+            second(block, totals, member);
+        });
+    blocks_.each_block([&](int block, int member) {
+        first(block, member);
+        kernels_.forward_tail(in_, block, values);
+    });
+    chain_.solve(values, own);
+    return sums.over_blocks([&](int block, double* totals, int member) {
+        kernels_.backward_tail(in_, block, values);
+        second(block, totals, member);
+    });
+}
+
 // Takes a step, and all that the next one begins with, while a block is in cache: burdens, complementarity,
 // the factor of Z, and the predictor at unchanged equity prices.
 void Barrier::prepare(Step step) {
     const std::vector<double> lambda = site_prices(pi_, true);
     std::vector<double> lanes(blocks_.lane_count(1), 0.0);
     const std::size_t entries = equity_.footprints() * blocks_.problem.sites;
-    const std::vector<double>& totals = first_sums_.over_blocks([&](int block, double* sums, int member) {
+    const auto begin = [&](int block, double* sums, int member) {
         kernels_.move(data_, in_, block, lambda.data(), step.primal, step.dual,
                       lanes.data() + static_cast<std::size_t>(block) * blocks_.lanes, sums);
         kernels_.factor(data_, in_, block, scratch(member));
         kernels_.aim[0](data_, in_, block, 0.0, scratch(member));
-        kernels_.solve_tail(in_, block, in_.dtheta);
+    };
+    const auto end = [&](int block, double* sums, int member) {
         kernels_.settle(data_, in_, block, sums + 2 * entries * blocks_.lanes, scratch(member));
-    });
-    burden_ = weighted({totals.data(), entries}, 1);
-    jacobi_ = weighted({totals.data() + entries, entries}, 2);
-    base_ = weighted({totals.data() + 2 * entries, entries}, 1);
+    };
+    const std::vector<double>* totals = nullptr;
+    if (chain_.empty()) {
+        totals = &first_sums_.over_blocks([&](int block, double* sums, int member) {
+            begin(block, sums, member);
+            kernels_.solve_tail(in_, block, in_.dtheta);
+            end(block, sums, member);
+        });
+    } else {
+        totals = &first_sums_.over_blocks([&](int block, double* sums, int member) {
+            begin(block, sums, member);
+            kernels_.forward_tail(in_, block, in_.dtheta);
+        });
+    }
+    burden_ = weighted({totals->data(), entries}, 1);
+    jacobi_ = weighted({totals->data() + entries, entries}, 2);
+    if (!chain_.empty()) {
+        backlogs_.move(step.primal, step.dual);
+        chain_.gather(in_.theta, blocks_.problem.gateways, queued_, theta_);
+        chain_.factor(in_.factor, backlogs_.weights());
+        chain_.solve(in_.dtheta, backlogs_.aim(false, 0.0, theta_));
+        totals = &first_sums_.over_blocks([&](int block, double* sums, int member) {
+            kernels_.backward_tail(in_, block, in_.dtheta);
+            end(block, sums, member);
+        });
+    }
+    base_ = weighted({totals->data() + 2 * entries, entries}, 1);
     for (const Term& term : terms_)
         for (std::size_t g = 0; g < term.data->regions(); ++g)
             burden_[term.first + g] += term.data->sensitivity[g] * term.data->history[g];
-    block_pairs_ = std::accumulate(lanes.begin(), lanes.end(), 0.0);
+    block_pairs_ = std::accumulate(lanes.begin(), lanes.end(), 0.0) + backlogs_.complementarity();
     complementarity_ = block_pairs_ + equity_pairs({0.0, 0.0});
 }
 
@@ -336,6 +419,7 @@ Barrier::Reach Barrier::find_reach(const std::vector<int>& sites) const {
     Reach found;
     found.start.push_back(0), found.common_start.push_back(0);
     std::vector<int> seen(blocks_.problem.gateways, -1);
+    const int left = in_.order.size - in_.order.kept;  // all tiles hand on to these
     for (std::size_t c = 0; c < sites.size(); c += tile) {
         const int mark = static_cast<int>(c);
         for (std::size_t k = c; k < std::min(c + tile, sites.size()); ++k)
@@ -344,13 +428,16 @@ Barrier::Reach Barrier::find_reach(const std::vector<int>& sites) const {
                      at < in_.order.size && std::exchange(seen[static_cast<std::size_t>(at)], mark) != mark;
                      at = order_.parent()[static_cast<std::size_t>(at)])
                     found.place.push_back(at);
+        for (int at = left; at < in_.order.size; ++at)
+            if (seen[static_cast<std::size_t>(at)] != mark) found.place.push_back(at);
         std::sort(found.place.begin() + found.start.back(), found.place.end());
         const auto own = found.start.back();
         found.start.push_back(static_cast<int>(found.place.size()));
+        const auto kept = in_.order.kept;
         for (std::size_t d = 0; d + 1 < found.start.size(); ++d) {
-            std::set_intersection(found.place.begin() + own, found.place.end(),
-                                  found.place.begin() + found.start[d],
-                                  found.place.begin() + found.start[d + 1], std::back_inserter(found.common));
+            std::set_intersection(
+                found.place.begin() + own, found.place.end() - kept, found.place.begin() + found.start[d],
+                found.place.begin() + found.start[d + 1] - kept, std::back_inserter(found.common));
             found.common_start.push_back(static_cast<int>(found.common.size()));
         }
     }
@@ -376,18 +463,9 @@ void Barrier::add_dense_matrix() {
         static_cast<int>(selected.size()), selected.data(),    reach.start.data(), reach.place.data(),
         reach.common_start.data(),         reach.common.data()};
     const std::size_t count = selected.size(), rows = count * footprints;
-    std::vector<std::vector<double>> parts(matrix_pieces);
-    std::vector<Lanes> rows_of(static_cast<std::size_t>(blocks_.team.size()));
-    blocks_.team.run(matrix_pieces, [&](std::size_t piece, int member) {
-        Lanes& work = rows_of[static_cast<std::size_t>(member)];
-        const std::size_t size = (count + tile - 1) / tile * tile * blocks_.problem.gateways * blocks_.lanes;
-        if (work.size() != size) work = Lanes(size);
-        parts[piece].assign(rows * rows, 0.0);
-        for (std::size_t b = blocks_.blocks() * piece / matrix_pieces;
-             b < blocks_.blocks() * (piece + 1) / matrix_pieces; ++b)
-            kernels_.matrix(data_, in_, static_cast<int>(b), plan, parts[piece].data(), work.data());
-    });
     dense_factor_.assign(n * n, 0.0);
+    const std::vector<std::vector<double>> parts =
+        chain_.empty() ? matrix_parts(plan) : matrix_along_time(plan, dense_factor_);
     for (std::size_t c = 0; c < count; ++c)
         for (std::size_t d = 0; d <= c; ++d)
             for (const Term& row : terms_)
@@ -409,6 +487,94 @@ void Barrier::add_dense_matrix() {
     scalar_cholesky(dense_factor_, n);
 }
 
+// What the gateways that each slot eliminates make of F K F' among the selected sites.
+std::vector<std::vector<double>> Barrier::matrix_parts(const MatrixPlan& plan) const {
+    const auto count = static_cast<std::size_t>(plan.count), rows = count * equity_.footprints();
+    std::vector<std::vector<double>> parts(matrix_pieces);
+    std::vector<Lanes> rows_of(static_cast<std::size_t>(blocks_.team.size()));
+    blocks_.team.run(matrix_pieces, [&](std::size_t piece, int member) {
+        Lanes& work = rows_of[static_cast<std::size_t>(member)];
+        const std::size_t size = (count + tile - 1) / tile * tile * blocks_.problem.gateways * blocks_.lanes;
+        if (work.size() != size) work = Lanes(size);
+        parts[piece].assign(rows * rows, 0.0);
+        for (std::size_t b = blocks_.blocks() * piece / matrix_pieces;
+             b < blocks_.blocks() * (piece + 1) / matrix_pieces; ++b)
+            kernels_.matrix(data_, in_, static_cast<int>(b), plan, parts[piece].data(), work.data());
+    });
+    return parts;
+}
+
+// The same with queues: what the slots leave to them goes forward through the chain, one right-hand side an
+// unknown, and its products into `coupled`.
+std::vector<std::vector<double>> Barrier::matrix_along_time(const MatrixPlan& plan,
+                                                            std::vector<double>& coupled) const {
+    struct Entry {
+        std::size_t column, site, footprint;
+        double sensitivity;
+    };
+    const std::size_t n = dense_.size(), queues = chain_.width(), lanes = blocks_.lanes;
+    const std::size_t wide = (n + Chain::column_step - 1) / Chain::column_step * Chain::column_step;
+    const auto count = static_cast<std::size_t>(plan.count), rows = count * equity_.footprints();
+    std::vector<int> place(pi_.size(), -1);
+    for (std::size_t k = 0; k < n; ++k) place[dense_[k]] = static_cast<int>(k);
+    std::vector<Entry> entries;
+    for (std::size_t c = 0; c < count; ++c)
+        for (const Term& term : terms_) {
+            const auto i = static_cast<std::size_t>(plan.sites[c]);
+            if (const int k = place[term.unknown(i)]; k >= 0)
+                entries.push_back({static_cast<std::size_t>(k), c, term.r,
+                                   term.data->sensitivity[static_cast<std::size_t>(term.data->region[i])]});
+        }
+    const std::size_t gateways = blocks_.problem.gateways, first_queue = gateways - queues;
+    // Right-hand sides of a slot, from the rows that the kernel has left of its block.
+    const auto collect = [&](std::size_t t, const double* block_rows, double* values) {
+        for (const Entry& entry : entries) {
+            const double f =
+                entry.sensitivity *
+                data_
+                    .footprint[((t / lanes * equity_.footprints() + entry.footprint) * blocks_.problem.sites +
+                                static_cast<std::size_t>(plan.sites[entry.site])) *
+                                   lanes +
+                               t % lanes];
+            const double* const from =
+                block_rows +
+                ((entry.site / tile * gateways + first_queue) * tile + entry.site % tile) * lanes + t % lanes;
+            for (std::size_t q = 0; q < queues; ++q)
+                values[q * wide + entry.column] += f * from[q * tile * lanes];
+        }
+    };
+    std::vector<std::vector<double>> parts(2), products(2), handed(2);
+    std::vector<double> middle(queues * wide, 0.0);
+    blocks_.team.run(2, [&](std::size_t side, int) {
+        Lanes work((count + tile - 1) / tile * tile * gateways * lanes);
+        parts[side].assign(rows * rows, 0.0), products[side].assign(wide * wide, 0.0);
+        handed[side].assign(queues * wide, 0.0);
+        std::vector<double> values(queues * wide);
+        const auto begin_block = [&](std::size_t t) {
+            kernels_.matrix(data_, in_, static_cast<int>(t / lanes), plan, parts[side].data(), work.data());
+        };
+        std::size_t block = blocks_.blocks();
+        for (std::size_t k = 0; k < chain_.count(static_cast<int>(side)); ++k) {
+            const std::size_t t = chain_.slot(static_cast<int>(side), k);
+            if (std::exchange(block, t / lanes) != t / lanes) begin_block(t);
+            std::swap(values, handed[side]);
+            collect(t, work.data(), values.data());
+            chain_.forward(t, wide, values.data(), handed[side].data(), products[side].data());
+        }
+        if (side == 0) return;
+        if (block != chain_.middle() / lanes) begin_block(chain_.middle());
+        collect(chain_.middle(), work.data(), middle.data());
+    });
+    for (std::size_t k = 0; k < middle.size(); ++k) middle[k] += handed[0][k] + handed[1][k];
+    chain_.forward(chain_.middle(), wide, middle.data(), handed[0].data(), products[0].data());
+    for (std::size_t a = 0; a < n; ++a)
+        for (std::size_t b = 0; b < n; ++b) {
+            const std::size_t at = std::max(a, b) * wide + std::min(a, b);
+            coupled[a * n + b] += products[0][at] + products[1][at];
+        }
+    return parts;
+}
+
 std::vector<double> Barrier::precondition(const std::vector<double>& residual) const {
     std::vector<double> value(residual.size()), part(dense_.size());
     for (std::size_t n = 0; n < residual.size(); ++n) value[n] = residual[n] / jacobi_[n];
@@ -421,12 +587,13 @@ std::vector<double> Barrier::precondition(const std::vector<double>& residual) c
 // (w F K F' w + diag(give)) dpi
 std::vector<double> Barrier::apply(const std::vector<double>& dpi) const {
     const std::vector<double> dlambda = site_prices(dpi, false);
-    std::vector<double> value = weighted(sums_.over_blocks([&](int block, double* totals, int member) {
+    const auto ask = [&](int block, int member) {
         kernels_.ask(data_, in_, block, dlambda.data(), scratch(member));
-        kernels_.solve_tail(in_, block, in_.response);
+    };
+    const auto leave = [&](int block, double* totals, int member) {
         kernels_.leave(data_, in_, block, dlambda.data(), totals, scratch(member));
-    }),
-                                         1);
+    };
+    std::vector<double> value = weighted(halves(sums_, in_.response, {}, ask, leave), 1);
     for (std::size_t n = 0; n < dpi.size(); ++n) value[n] += give(n) * dpi[n];
     return value;
 }
@@ -563,12 +730,11 @@ void Barrier::price_directions(double tolerance) {
 
 // The corrector at unchanged equity prices.
 void Barrier::correct(double mu) {
-    base_ = weighted(sums_.over_blocks([&](int block, double* totals, int member) {
-        kernels_.aim[1](data_, in_, block, mu, scratch(member));
-        kernels_.solve_tail(in_, block, in_.dtheta);
+    const auto aim = [&](int block, int member) { kernels_.aim[1](data_, in_, block, mu, scratch(member)); };
+    const auto settle = [&](int block, double* totals, int member) {
         kernels_.settle(data_, in_, block, totals, scratch(member));
-    }),
-                     1);
+    };
+    base_ = weighted(halves(sums_, in_.dtheta, backlogs_.aim(true, mu, theta_), aim, settle), 1);
 }
 
 // The Newton direction for the present targets, on top of what was found at unchanged equity prices. The
@@ -579,17 +745,24 @@ Barrier::Step Barrier::direction(bool corrector) {
     if (!terms_.empty()) price_directions(corrector ? price_tolerance : predictor_tolerance);
     const std::vector<double> dlambda = site_prices(dpi_, false);
     std::fill_n(course_.data(), course_.size(), 0.0);
-    const std::vector<double> change = weighted(sums_.over_blocks([&](int block, double* totals, int member) {
+    const auto ask = [&](int block, int member) {
         kernels_.ask(data_, in_, block, dlambda.data(), scratch(member));
-        kernels_.solve_tail(in_, block, in_.response);
+    };
+    const auto direct = [&](int block, double* totals, int member) {
         kernels_.direction[corrector](
             data_, in_, block, dlambda.data(), totals,
             course_.data() + static_cast<std::size_t>(block) * course_width * blocks_.lanes, scratch(member));
-    }),
-                                                1);
+    };
+    const std::vector<double> change = weighted(halves(sums_, in_.response, {}, ask, direct), 1);
+    Backlogs::Course queued;
+    if (!chain_.empty()) {
+        std::vector<double> dtheta;
+        chain_.gather(in_.dtheta, blocks_.problem.gateways, chain_.places(), dtheta);
+        queued = backlogs_.direct(dtheta);
+    }
     const bool rough = !corrector && dense_.size() < pi_.size();
-    double fastest[2] = {0, 0};  // the largest -dx/x and -dz/z
-    std::fill(std::begin(growth_), std::end(growth_), 0.0);
+    double fastest[2] = {queued.primal, queued.dual};  // the largest -dx/x and -dz/z
+    growth_[0] = queued.growth_x, growth_[1] = queued.growth_z, growth_[2] = queued.second;
     for (std::size_t k = 0; k < course_.size(); ++k) {
         const std::size_t kind = k / blocks_.lanes % course_width;
         if (kind < 2)
@@ -645,9 +818,17 @@ void Barrier::propose(List) {
     examined_ = complementarity_;
     const Problem& p = blocks_.problem;
     const auto [x, prices] = candidates_.next();
-    blocks_.gather(in_.x, p.arcs, x.data());
+    std::vector<double> served(p.slots * p.arcs);
+    blocks_.gather(in_.x, p.arcs, served.data());
     blocks_.gather(in_.price, p.sites, prices.energy.data());
     price_closed_cells(prices.energy);
+    if (!chain_.empty()) {
+        const std::vector<double> work = queues_.settle(served);
+        Problem settled = p;
+        settled.demand = {work.data(), p.gateways};
+        Repair(settled).run(served.data(), prices.energy.data(), blocks_.team);
+    }
+    queues_.split(served, x, blocks_.team);
     prices.equity = equity_.region_prices();
     for (const Term& term : terms_) {
         std::vector<double>& lambda = prices.equity[equity_.footprint(term.r)];
@@ -664,13 +845,14 @@ void Barrier::propose(List) {
 // A cell without capacity is left out of the iteration: it costs as much as keeps all work away.
 void Barrier::price_closed_cells(std::vector<double>& energy) const {
     const Problem& p = blocks_.problem;
-    std::vector<double> theta(p.slots * p.gateways);
+    std::vector<double> theta(p.slots * p.gateways), work(p.slots * p.gateways);
     blocks_.gather(in_.theta, p.gateways, theta.data());
+    blocks_.gather(in_.work, p.gateways, work.data());
     for (std::size_t t = 0; t < p.slots; ++t)
         for (std::size_t a = 0; a < p.arcs; ++a) {
             const auto i = static_cast<std::size_t>(p.arc_site[a]),
                        j = static_cast<std::size_t>(p.arc_gateway[a]);
-            if (p.capacity.row(t)[i] > 0 || p.demand.row(t)[j] <= 0) continue;
+            if (p.capacity.row(t)[i] > 0 || work[t * p.gateways + j] <= 0) continue;
             double& v = energy[t * p.sites + i];
             v = std::max(v, (theta[t * p.gateways + j] - p.arc_cost[a]) / p.arc_energy[a]);
         }

@@ -1,4 +1,4 @@
-// The structured interior point method: for answers to high accuracy, without delayed arcs. See
+// The structured interior point method: for answers to high accuracy, with waiting work as queues. See
 // barrier_steps.hpp for the algebra.
 #pragma once
 
@@ -9,8 +9,11 @@
 
 #include "algorithm/method.hpp"
 #include "algorithm/run.hpp"
+#include "barrier/backlogs.hpp"
 #include "barrier/barrier_steps.hpp"
+#include "barrier/chain.hpp"
 #include "barrier/elimination.hpp"
+#include "barrier/queues.hpp"
 #include "host/host_blocks.hpp"
 #include "host/host_candidates.hpp"
 
@@ -75,9 +78,16 @@ class Barrier final : public Method {
     double equity_pairs(Step step) const;
     void prepare(Step step);
     void correct(double mu);
+    template <class First, class Second>
+    const std::vector<double>& halves(SiteSums& sums, double* values, const std::vector<double>& own,
+                                      First first, Second second) const;
+    void set_work();
     void build_preconditioner();
     Reach find_reach(const std::vector<int>& sites) const;
     void add_dense_matrix();
+    std::vector<std::vector<double>> matrix_parts(const MatrixPlan& plan) const;
+    std::vector<std::vector<double>> matrix_along_time(const MatrixPlan& plan,
+                                                       std::vector<double>& coupled) const;
     void set_targets(bool corrector, double mu);
     Step direction(bool corrector);
     void price_directions(double tolerance);
@@ -117,10 +127,15 @@ class Barrier final : public Method {
     HostCandidates& candidates_;
     const double tol_;
     const BarrierKernels& kernels_;
+    const Queues queues_;
     HostBlocks blocks_;
     const BlockProblem& data_;
-    Interior in_;
     EliminationOrder order_;
+    BarrierState in_;
+    mutable Chain chain_;
+    Backlogs backlogs_;
+    std::vector<int> queued_;     // gateways with a queue
+    std::vector<double> theta_;   // (T, queues)
     std::vector<Lanes> scratch_;  // one a member
     Lanes course_;
     mutable SiteSums sums_;

@@ -22,12 +22,13 @@
 #pragma once
 
 #include "algorithm/steps.hpp"
+#include "barrier/chain_steps.hpp"
 #include "barrier/factor_steps.hpp"
 
 namespace equiload {
 
 // What the method keeps of each block beside the problem; [block][item][lane].
-struct Interior {
+struct BarrierState {
     double *x = nullptr, *z = nullptr, *inv_d = nullptr, *target = nullptr;  // arc: -, -, 1/D, (what x z aims
                                                                              // at) / x - z
     double *s = nullptr, *u = nullptr, *ds = nullptr, *du = nullptr;         // site
@@ -38,6 +39,7 @@ struct Interior {
     double* theta = nullptr;                                                     // gateway
     double *dtheta = nullptr, *response = nullptr;                               // place of a gateway
     double* factor = nullptr;                                                    // of Z
+    const double* work = nullptr;  // gateway: what is served in the slot at first; 0 where nothing may be
     Elimination order;
 };
 
@@ -47,10 +49,11 @@ EQUILOAD_HD typename V::Mask bounded(V capacity) {
     return capacity < V(1e299);
 }
 
-// May work flow? Sources without demand and cells without capacity are left out of the iteration.
+// May work flow? Sources without work and cells without capacity are left out of the iteration.
 template <class V>
-EQUILOAD_HD typename V::Mask active_arc(const BlockProblem& m, int block, int gateway, int arc) {
-    const V demand = V::load(m.demand + offset<V>(block, m.gateways, gateway));
+EQUILOAD_HD typename V::Mask active_arc(const BlockProblem& m, const BarrierState& p, int block, int gateway,
+                                        int arc) {
+    const V demand = V::load(p.work + offset<V>(block, m.gateways, gateway));
     const V capacity = V::load(m.capacity + offset<V>(block, m.sites, m.site[arc]));
     return (V(0.0) < demand) & (V(0.0) < capacity);
 }
@@ -72,7 +75,7 @@ EQUILOAD_HD V quadratic_at(const BlockProblem& m, int block, int site) {
 }
 
 template <class V>
-EQUILOAD_HD V stiffness(const BlockProblem& m, const Interior& p, int block, int site) {
+EQUILOAD_HD V stiffness(const BlockProblem& m, const BarrierState& p, int block, int site) {
     const long at = offset<V>(block, m.sites, site);
     const V bound = select(bounded(V::load(m.capacity + at)), V::load(p.u + at) / V::load(p.s + at), V(0.0));
     return bound + quadratic_at<V>(m, block, site);
@@ -99,8 +102,8 @@ EQUILOAD_HD void add_footprints(const BlockProblem& m, int block, int site, V dy
 
 // The price c of a cell at its present load.
 template <class V>
-EQUILOAD_HD V interior_price(const BlockProblem& m, const Interior& p, int block, int site,
-                             const double* lambda) {
+EQUILOAD_HD V barrier_price(const BlockProblem& m, const BarrierState& p, int block, int site,
+                            const double* lambda) {
     const long at = offset<V>(block, m.sites, site);
     const V own =
         V::load(m.price + at) + V::load(p.u + at) + quadratic_at<V>(m, block, site) * V::load(p.load + at);
@@ -112,16 +115,16 @@ EQUILOAD_HD V interior_price(const BlockProblem& m, const Interior& p, int block
 
 // A first point: work spread evenly, slacks and multipliers of about `money` per unit, exact in the dual.
 template <class V>
-inline void interior_start(const BlockProblem& m, const Interior& p, int block, const double* lambda,
-                           double money) {
+inline void barrier_start(const BlockProblem& m, const BarrierState& p, int block, const double* lambda,
+                          double money) {
     for (int j = 0; j < m.gateways; ++j) {
         V usable(0.0);
         for (int a = m.row[j]; a < m.row[j + 1]; ++a)
-            usable = usable + select(active_arc<V>(m, block, j, a), V(1.0), V(0.0));
-        const V demand = V::load(m.demand + offset<V>(block, m.gateways, j));
+            usable = usable + select(active_arc<V>(m, p, block, j, a), V(1.0), V(0.0));
+        const V demand = V::load(p.work + offset<V>(block, m.gateways, j));
         const V share = select(V(0.0) < usable, demand / usable, V(0.0));
         for (int a = m.row[j]; a < m.row[j + 1]; ++a)
-            select(active_arc<V>(m, block, j, a), share, V(0.0)).store(p.x + offset<V>(block, m.arcs, a));
+            select(active_arc<V>(m, p, block, j, a), share, V(0.0)).store(p.x + offset<V>(block, m.arcs, a));
     }
     for (int i = 0; i < m.sites; ++i) {
         select(limited(capacity_at<V>(m, block, i)), V(money), V(0.0))
@@ -132,7 +135,7 @@ inline void interior_start(const BlockProblem& m, const Interior& p, int block, 
         double* const load = p.load + offset<V>(block, m.sites, m.site[a]);
         (V::load(load) + V(m.energy[a]) * V::load(p.x + offset<V>(block, m.arcs, a))).store(load);
     }
-    for (int i = 0; i < m.sites; ++i) interior_price<V>(m, p, block, i, lambda);
+    for (int i = 0; i < m.sites; ++i) barrier_price<V>(m, p, block, i, lambda);
     for (int i = 0; i < m.sites; ++i) {
         const long at = offset<V>(block, m.sites, i);
         const V capacity = capacity_at<V>(m, block, i);
@@ -144,7 +147,7 @@ inline void interior_start(const BlockProblem& m, const Interior& p, int block, 
         for (int a = m.row[j]; a < m.row[j + 1]; ++a) {
             const V price = V::load(p.price + offset<V>(block, m.sites, m.site[a]));
             const V total = V(m.cost[a]) + V(m.energy[a]) * price;
-            least = min(least, select(active_arc<V>(m, block, j, a), total, V(unreachable_price)));
+            least = min(least, select(active_arc<V>(m, p, block, j, a), total, V(unreachable_price)));
         }
         const V theta = select(least < V(unreachable_price), least - V(money), V(0.0));
         theta.store(p.theta + offset<V>(block, m.gateways, j));
@@ -152,7 +155,7 @@ inline void interior_start(const BlockProblem& m, const Interior& p, int block, 
             const V price = V::load(p.price + offset<V>(block, m.sites, m.site[a]));
             const V slack = V(m.cost[a]) + V(m.energy[a]) * price - theta;
             const long at = offset<V>(block, m.arcs, a);
-            const auto active = active_arc<V>(m, block, j, a);
+            const auto active = active_arc<V>(m, p, block, j, a);
             select(active, slack, V(1.0)).store(p.z + at);
             select(active, V(1.0), V(0.0)).store(p.inv_d + at);
         }
@@ -168,7 +171,7 @@ EQUILOAD_HD V arc_error(const BlockProblem& m, int arc, V theta, V z, V shifted,
 // Moves arcs along the present direction and adds up what follows for cells: y, kappa, sum k/D. Returns sum x
 // z.
 template <class V>
-inline V move_arcs(const BlockProblem& m, const Interior& p, int block, double primal, double dual) {
+inline V move_arcs(const BlockProblem& m, const BarrierState& p, int block, double primal, double dual) {
     constexpr int n = V::lanes;
     double *const load = p.load + offset<V>(block, m.sites, 0),
                   *const kappa = p.kappa + offset<V>(block, m.sites, 0),
@@ -207,8 +210,8 @@ inline V move_arcs(const BlockProblem& m, const Interior& p, int block, double p
 // Takes a step along the present direction. sum[lane] += complementarity; totals += F y, then the diagonal
 // f^2 kappa eta of F K F' without what flows back.
 template <class V>
-inline void interior_move(const BlockProblem& m, const Interior& p, int block, const double* lambda,
-                          double primal, double dual, double* sum, double* totals) {
+inline void barrier_move(const BlockProblem& m, const BarrierState& p, int block, const double* lambda,
+                         double primal, double dual, double* sum, double* totals) {
     V total = V::load(sum) + move_arcs<V>(m, p, block, primal, dual);
     for (int i = 0; i < m.sites; ++i) {
         const long at = offset<V>(block, m.sites, i);
@@ -216,7 +219,7 @@ inline void interior_move(const BlockProblem& m, const Interior& p, int block, c
                 u = V::load(p.u + at) + V(dual) * V::load(p.du + at);
         s.store(p.s + at), u.store(p.u + at);
         total = total + select(bounded(capacity_at<V>(m, block, i)), s * u, V(0.0));
-        interior_price<V>(m, p, block, i, lambda);
+        barrier_price<V>(m, p, block, i, lambda);
         const V kappa = V::load(p.kappa + at), stiff = stiffness<V>(m, p, block, i),
                 eta = V(1.0) / (V(1.0) + stiff * kappa);
         eta.store(p.eta + at), (stiff * eta).store(p.gamma + at);
@@ -231,13 +234,13 @@ inline void interior_move(const BlockProblem& m, const Interior& p, int block, c
 }
 
 template <class V>
-EQUILOAD_HD double* block_factor(const Interior& p, int block) {
+EQUILOAD_HD double* block_factor(const BarrierState& p, int block) {
     return p.factor + static_cast<long>(block) * p.order.factor_size() * V::lanes;
 }
 
 // -Z below the diagonal, from the arcs that meet at each site.
 template <class V>
-inline void add_meetings(const BlockProblem& m, const Interior& p, int block, double* factor,
+inline void add_meetings(const BlockProblem& m, const BarrierState& p, int block, double* factor,
                          double* scratch) {
     constexpr int n = V::lanes;
     const Elimination& order = p.order;
@@ -269,7 +272,7 @@ inline void add_meetings(const BlockProblem& m, const Interior& p, int block, do
 
 // The factor of Z at the present point. Scratch: the longest list of arcs of a site.
 template <class V>
-inline void interior_factor(const BlockProblem& m, const Interior& p, int block, double* scratch) {
+inline void barrier_factor(const BlockProblem& m, const BarrierState& p, int block, double* scratch) {
     constexpr int n = V::lanes;
     const Elimination& order = p.order;
     double* const factor = block_factor<V>(p, block);
@@ -284,16 +287,18 @@ inline void interior_factor(const BlockProblem& m, const Interior& p, int block,
             excess = excess + inv_d * (V::load(p.eta + at) + V::load(p.gamma + at) * lead);
             sum = sum + inv_d;
         }
-        select(V(0.0) < sum, excess, V(1.0))  // a gateway without work
+        // A gateway without work; with a queue it may have none in this slot alone.
+        const V nothing(order.place[j] < order.size - order.kept ? 1.0 : 0.0);
+        select(V(0.0) < sum, excess, nothing)
             .store(factor + static_cast<long>(order.diagonal[order.place[j]]) * n);
     }
     factor_head<V>(order, factor);
-    factor_tail<V>(factor + order.tail_at() * n, order.tail());
+    factor_tail<V>(factor + order.tail_at() * n, order.tail(), order.done());
 }
 
 // Sum over the arcs of a gateway of k/D value[site]  (W value)
 template <class V>
-EQUILOAD_HD V gather_sites(const BlockProblem& m, const Interior& p, int block, int gateway,
+EQUILOAD_HD V gather_sites(const BlockProblem& m, const BarrierState& p, int block, int gateway,
                            const double* value) {
     V sum(0.0);
     for (int a = m.row[gateway]; a < m.row[gateway + 1]; ++a)
@@ -304,7 +309,7 @@ EQUILOAD_HD V gather_sites(const BlockProblem& m, const Interior& p, int block, 
 
 // sums[site] <- W' value, of values by place
 template <class V>
-inline void spread_gateways(const BlockProblem& m, const Interior& p, int block, const double* value,
+inline void spread_gateways(const BlockProblem& m, const BarrierState& p, int block, const double* value,
                             double* sums) {
     constexpr int n = V::lanes;
     for (int i = 0; i < m.sites; ++i) V(0.0).store(sums + i * n);
@@ -321,7 +326,7 @@ template <class V>
 struct CellNewton {
     V bound, slack_error;
 
-    EQUILOAD_HD CellNewton(const BlockProblem& m, const Interior& p, int block, int site) {
+    EQUILOAD_HD CellNewton(const BlockProblem& m, const BarrierState& p, int block, int site) {
         const long at = offset<V>(block, m.sites, site);
         const V capacity = V::load(m.capacity + at), s = V::load(p.s + at);
         const auto finite = bounded(capacity);
@@ -334,7 +339,7 @@ struct CellNewton {
 // (Mehrotra): leaves what u changes by without dy in du, and in `ahead` the price that the present direction
 // leads to.
 template <class V, bool Corrector>
-inline void aim_cells(const BlockProblem& m, const Interior& p, int block, double mu, double* ahead) {
+inline void aim_cells(const BlockProblem& m, const BarrierState& p, int block, double mu, double* ahead) {
     for (int i = 0; i < m.sites; ++i) {
         const long at = offset<V>(block, m.sites, i);
         const V capacity = V::load(m.capacity + at);
@@ -355,7 +360,8 @@ inline void aim_cells(const BlockProblem& m, const Interior& p, int block, doubl
 // Aims the arcs, and adds up in dy what they would bring to the cells at the present theta, and in dtheta
 // what the gateways' rows lack then.
 template <class V, bool Corrector>
-inline void aim_arcs(const BlockProblem& m, const Interior& p, int block, double mu, const double* ahead) {
+inline void aim_arcs(const BlockProblem& m, const BarrierState& p, int block, double mu,
+                     const double* ahead) {
     constexpr int n = V::lanes;
     double* const pull = p.dy + offset<V>(block, m.sites, 0);
     const double* const shifted = p.shifted + offset<V>(block, m.sites, 0);
@@ -387,7 +393,7 @@ inline void aim_arcs(const BlockProblem& m, const Interior& p, int block, double
 // First half of the Newton system at unchanged equity prices: right-hand sides, and forward through the head.
 // Scratch: sites.
 template <class V, bool Corrector>
-inline void interior_aim(const BlockProblem& m, const Interior& p, int block, double mu, double* scratch) {
+inline void barrier_aim(const BlockProblem& m, const BarrierState& p, int block, double mu, double* scratch) {
     constexpr int n = V::lanes;
     aim_cells<V, Corrector>(m, p, block, mu, scratch);
     aim_arcs<V, Corrector>(m, p, block, mu, scratch);
@@ -403,8 +409,8 @@ inline void interior_aim(const BlockProblem& m, const Interior& p, int block, do
 
 // Second half: dtheta, dy; totals += F dy.  Scratch: sites.
 template <class V>
-inline void interior_settle(const BlockProblem& m, const Interior& p, int block, double* totals,
-                            double* scratch) {
+inline void barrier_settle(const BlockProblem& m, const BarrierState& p, int block, double* totals,
+                           double* scratch) {
     double* const dtheta = p.dtheta + offset<V>(block, m.gateways, 0);
     backward_head<V>(p.order, block_factor<V>(p, block), dtheta);
     spread_gateways<V>(m, p, block, dtheta, scratch);
@@ -419,8 +425,8 @@ inline void interior_settle(const BlockProblem& m, const Interior& p, int block,
 // What equity prices that rise by dlambda ask of the gateways: right-hand side in `response`, forward through
 // the head. Scratch: sites.
 template <class V>
-inline void interior_ask(const BlockProblem& m, const Interior& p, int block, const double* dlambda,
-                         double* scratch) {
+inline void barrier_ask(const BlockProblem& m, const BarrierState& p, int block, const double* dlambda,
+                        double* scratch) {
     constexpr int n = V::lanes;
     double* const response = p.response + offset<V>(block, m.gateways, 0);
     for (int i = 0; i < m.sites; ++i)
@@ -433,8 +439,8 @@ inline void interior_ask(const BlockProblem& m, const Interior& p, int block, co
 
 // Burden that leaves when they do: totals += F K F' dlambda. Scratch: sites.
 template <class V>
-inline void interior_leave(const BlockProblem& m, const Interior& p, int block, const double* dlambda,
-                           double* totals, double* scratch) {
+inline void barrier_leave(const BlockProblem& m, const BarrierState& p, int block, const double* dlambda,
+                          double* totals, double* scratch) {
     double* const response = p.response + offset<V>(block, m.gateways, 0);
     backward_head<V>(p.order, block_factor<V>(p, block), response);
     spread_gateways<V>(m, p, block, response, scratch);
@@ -466,8 +472,8 @@ struct Course {
 
 // The direction at dlambda, on top of what both halves have left. totals += F dy.  Scratch: sites.
 template <class V, bool Corrector>
-inline void interior_direction(const BlockProblem& m, const Interior& p, int block, const double* dlambda,
-                               double* totals, double* course, double* scratch) {
+inline void barrier_direction(const BlockProblem& m, const BarrierState& p, int block, const double* dlambda,
+                              double* totals, double* course, double* scratch) {
     constexpr int n = V::lanes;
     double *const response = p.response + offset<V>(block, m.gateways, 0), *const dtheta =
                                                                                p.dtheta +
@@ -549,9 +555,9 @@ EQUILOAD_HD double sum_lanes(V value) {
 }
 
 // Rows j .. j + Rows - 1 of the tail of  value <- L^-1 value  for a tile of right-hand sides that start at
-// `first`.
+// `first`; of rows from `done` on, what the columns before leave of them.
 template <class V, int Rows>
-inline void forward_rows(const double* factor, int first, int j, double* value) {
+inline void forward_rows(const double* factor, int first, int j, int done, double* value) {
     constexpr int n = V::lanes, width = tile * n;
     const double* l[Rows];
     V sum[Rows][tile];
@@ -559,7 +565,7 @@ inline void forward_rows(const double* factor, int first, int j, double* value) 
         l[r] = factor + triangle(j + r) * n;
         for (int c = 0; c < tile; ++c) sum[r][c] = V::load(value + (j + r) * width + c * n);
     }
-    for (int h = first; h < j; ++h)
+    for (int h = first; h < (j < done ? j : done); ++h)
         for (int c = 0; c < tile; ++c) {
             const V solved = V::load(value + h * width + c * n);
             for (int r = 0; r < Rows; ++r) sum[r][c] = sum[r][c] - V::load(l[r] + h * n) * solved;
@@ -567,14 +573,14 @@ inline void forward_rows(const double* factor, int first, int j, double* value) 
     for (int r = 0; r < Rows; ++r)
         for (int c = 0; c < tile; ++c) {
             for (int h = 0; h < r; ++h) sum[r][c] = sum[r][c] - V::load(l[r] + (j + h) * n) * sum[h][c];
-            sum[r][c] = sum[r][c] * V::load(l[r] + (j + r) * n);
+            if (j < done) sum[r][c] = sum[r][c] * V::load(l[r] + (j + r) * n);
             sum[r][c].store(value + (j + r) * width + c * n);
         }
 }
 
 // Rows of a tile of sites,  L^-1 W eta  as [place][tile][lane], where they reach.
 template <class V>
-inline void matrix_rows(const BlockProblem& m, const Interior& p, int block, const int* sites, int count,
+inline void matrix_rows(const BlockProblem& m, const BarrierState& p, int block, const int* sites, int count,
                         const int* reach, int reached, double* rows) {
     constexpr int n = V::lanes, width = tile * n;
     const Elimination& order = p.order;
@@ -609,8 +615,8 @@ inline void matrix_rows(const BlockProblem& m, const Interior& p, int block, con
     const int first = reach[k] - order.head;
     double* const tail_rows = rows + order.head * width;
     int j = first;
-    for (; j + 1 < order.tail(); j += 2) forward_rows<V, 2>(tail, first, j, tail_rows);
-    if (j < order.tail()) forward_rows<V, 1>(tail, first, j, tail_rows);
+    for (; j + 1 < order.done(); j += 2) forward_rows<V, 2>(tail, first, j, order.done(), tail_rows);
+    for (; j < order.tail(); ++j) forward_rows<V, 1>(tail, first, j, order.done(), tail_rows);
 }
 
 // Adds f_r f_q times the flow between two sites to their entries of the matrix.
@@ -628,8 +634,8 @@ inline void add_matrix_entry(const BlockProblem& m, int block, const int* sites,
 // Adds F K F' among some sites to the lower triangle of `matrix`, row-major over (site, footprint) pairs. K
 // is kappa eta less the products of the rows  eta W' L^-T.  Scratch: [tile of sites][place][site][lane].
 template <class V>
-inline void interior_matrix(const BlockProblem& m, const Interior& p, int block, const MatrixPlan& plan,
-                            double* matrix, double* scratch) {
+inline void barrier_matrix(const BlockProblem& m, const BarrierState& p, int block, const MatrixPlan& plan,
+                           double* matrix, double* scratch) {
     constexpr int n = V::lanes, width = tile * n;
     const int* common_start = plan.common_start;
     for (int c = 0; c < plan.count; c += tile) {
@@ -660,43 +666,70 @@ inline void interior_matrix(const BlockProblem& m, const Interior& p, int block,
 }
 
 template <class V>
-inline void interior_solve_tail(const Interior& p, int block, double* values) {
+inline void barrier_solve_tail(const BarrierState& p, int block, double* values) {
     solve_tail<V>(p.order, block_factor<V>(p, block), values + offset<V>(block, p.order.size, 0));
+}
+template <class V>
+inline void barrier_forward_tail(const BarrierState& p, int block, double* values) {
+    const Elimination& order = p.order;
+    forward_tail<V>(block_factor<V>(p, block) + order.tail_at() * V::lanes, order.tail(), order.done(),
+                    values + offset<V>(block, order.size, order.head));
+}
+template <class V>
+inline void barrier_backward_tail(const BarrierState& p, int block, double* values) {
+    const Elimination& order = p.order;
+    backward_tail<V>(block_factor<V>(p, block) + order.tail_at() * V::lanes, order.tail(), order.done(),
+                     values + offset<V>(block, order.size, order.head));
 }
 
 // The steps of one instruction set, as plain functions.
 struct BarrierKernels {
     int lanes;
-    void (*start)(const BlockProblem&, const Interior&, int block, const double* lambda, double money);
-    void (*move)(const BlockProblem&, const Interior&, int block, const double* lambda, double primal,
+    void (*start)(const BlockProblem&, const BarrierState&, int block, const double* lambda, double money);
+    void (*move)(const BlockProblem&, const BarrierState&, int block, const double* lambda, double primal,
                  double dual, double* sum, double* totals);
-    void (*factor)(const BlockProblem&, const Interior&, int block, double* scratch);
-    void (*matrix)(const BlockProblem&, const Interior&, int block, const MatrixPlan&, double* matrix,
+    void (*factor)(const BlockProblem&, const BarrierState&, int block, double* scratch);
+    void (*matrix)(const BlockProblem&, const BarrierState&, int block, const MatrixPlan&, double* matrix,
                    double* scratch);
     // A predictor and a corrector each:
-    void (*aim[2])(const BlockProblem&, const Interior&, int block, double mu, double* scratch);
-    void (*direction[2])(const BlockProblem&, const Interior&, int block, const double* dlambda,
+    void (*aim[2])(const BlockProblem&, const BarrierState&, int block, double mu, double* scratch);
+    void (*direction[2])(const BlockProblem&, const BarrierState&, int block, const double* dlambda,
                          double* totals, double* course, double* scratch);
-    void (*settle)(const BlockProblem&, const Interior&, int block, double* totals, double* scratch);
-    void (*ask)(const BlockProblem&, const Interior&, int block, const double* dlambda, double* scratch);
-    void (*leave)(const BlockProblem&, const Interior&, int block, const double* dlambda, double* totals,
+    void (*settle)(const BlockProblem&, const BarrierState&, int block, double* totals, double* scratch);
+    void (*ask)(const BlockProblem&, const BarrierState&, int block, const double* dlambda, double* scratch);
+    void (*leave)(const BlockProblem&, const BarrierState&, int block, const double* dlambda, double* totals,
                   double* scratch);
-    void (*solve_tail)(const Interior&, int block, double* values);
+    void (*solve_tail)(const BarrierState&, int block, double* values);
+    // Its halves, around what couples the slots:
+    void (*forward_tail)(const BarrierState&, int block, double* values);
+    void (*backward_tail)(const BarrierState&, int block, double* values);
+    void (*chain_factor)(int n, double* columns, double* excess, double* next_columns, double* next_excess);
+    void (*chain_forward)(int n, const double* columns, double* value, double* next);
+    void (*chain_backward)(int n, const double* columns, double* value, const double* next);
+    void (*chain_forward_all)(int n, int width, const double* columns, double* values, double* next);
+    void (*chain_products)(int n, int width, const double* values, double* matrix);
 };
 
 template <class V>
 constexpr BarrierKernels barrier_kernels() {
     return {V::lanes,
-            interior_start<V>,
-            interior_move<V>,
-            interior_factor<V>,
-            interior_matrix<V>,
-            {interior_aim<V, false>, interior_aim<V, true>},
-            {interior_direction<V, false>, interior_direction<V, true>},
-            interior_settle<V>,
-            interior_ask<V>,
-            interior_leave<V>,
-            interior_solve_tail<V>};
+            barrier_start<V>,
+            barrier_move<V>,
+            barrier_factor<V>,
+            barrier_matrix<V>,
+            {barrier_aim<V, false>, barrier_aim<V, true>},
+            {barrier_direction<V, false>, barrier_direction<V, true>},
+            barrier_settle<V>,
+            barrier_ask<V>,
+            barrier_leave<V>,
+            barrier_solve_tail<V>,
+            barrier_forward_tail<V>,
+            barrier_backward_tail<V>,
+            chain_factor<V>,
+            chain_forward<V>,
+            chain_backward<V>,
+            chain_forward_all<V>,
+            chain_products<V>};
 }
 
 }  // namespace equiload

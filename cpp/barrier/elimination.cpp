@@ -16,10 +16,11 @@ constexpr double dense_share = 0.7;
 
 }  // namespace
 
-EliminationOrder::EliminationOrder(const Problem& problem) {
+EliminationOrder::EliminationOrder(const Problem& problem, const std::vector<std::size_t>& last) {
     const Grouping by_site(problem.arc_site, problem.sites);
     view_.size = static_cast<int>(problem.gateways);
-    order(neighbours(problem, by_site));
+    view_.kept = static_cast<int>(last.size());
+    order(neighbours(problem, by_site), last);
     find_updates();
     find_meetings(problem, by_site);
     view_.place = place_.data(), view_.start = start_.data(), view_.row = row_.data();
@@ -48,34 +49,40 @@ EliminationOrder::Neighbours EliminationOrder::neighbours(const Problem& p, cons
 }
 
 // Least degree first, ties by number.
-void EliminationOrder::order(Neighbours graph) {
-    std::set<std::pair<std::size_t, int>> waiting;
-    for (int j = 0; j < view_.size; ++j) waiting.emplace(graph[static_cast<std::size_t>(j)].size(), j);
+void EliminationOrder::order(Neighbours graph, const std::vector<std::size_t>& last) {
+    std::vector<bool> kept(graph.size(), false);
+    for (std::size_t j : last) kept[j] = true;
+    std::set<std::pair<std::size_t, int>> open;
+    for (std::size_t j = 0; j < graph.size(); ++j)
+        if (!kept[j]) open.emplace(graph[j].size(), static_cast<int>(j));
     std::vector<int> order;
     Neighbours columns;
-    while (!waiting.empty()) {
-        const auto [degree, j] = *waiting.begin();
-        if (static_cast<double>(degree) >= dense_share * static_cast<double>(waiting.size() - 1)) break;
-        waiting.erase(waiting.begin());
+    while (!open.empty()) {
+        const auto [degree, j] = *open.begin();
+        const std::size_t others = open.size() - 1 + last.size();
+        if (static_cast<double>(degree) >= dense_share * static_cast<double>(others)) break;
+        open.erase(open.begin());
         const std::vector<int> column = std::move(graph[static_cast<std::size_t>(j)]);
         for (int other : column) {  // its neighbours now know each other
             std::vector<int>& known = graph[static_cast<std::size_t>(other)];
-            waiting.erase({known.size(), other});
+            const bool free = !kept[static_cast<std::size_t>(other)];
+            if (free) open.erase({known.size(), other});
             std::vector<int> joined;
             joined.reserve(known.size() + column.size());
             std::set_union(known.begin(), known.end(), column.begin(), column.end(),
                            std::back_inserter(joined));
             std::erase_if(joined, [&, self = j](int k) { return k == self || k == other; });
             known = std::move(joined);
-            waiting.emplace(known.size(), other);
+            if (free) open.emplace(known.size(), other);
         }
         order.push_back(j);
         columns.push_back(column);
     }
     view_.head = static_cast<int>(order.size());
     std::vector<int> rest;
-    for (const auto& [degree, j] : waiting) rest.push_back(j);
+    for (const auto& [degree, j] : open) rest.push_back(j);
     std::sort(rest.begin(), rest.end());
+    rest.insert(rest.end(), last.begin(), last.end());
     order.insert(order.end(), rest.begin(), rest.end());
     sort_columns(columns, order);
 }

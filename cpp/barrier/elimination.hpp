@@ -16,6 +16,7 @@ namespace equiload {
 // with one row to spare], each of them by slot.
 struct Elimination {
     int size = 0, head = 0;
+    int kept = 0;                   // gateways at the end of the tail that a slot leaves to others
     const int* place = nullptr;     // [gateway] when it is eliminated
     const int* start = nullptr;     // [head + 1] entries below the diagonal, column by column
     const int* row = nullptr;       // [entry] ascending in a column
@@ -27,6 +28,7 @@ struct Elimination {
     const int* meeting = nullptr;
 
     int tail() const { return size - head; }
+    int done() const { return tail() - kept; }
     int entries() const { return start[head]; }
     long tail_at() const { return head + static_cast<long>(entries()); }
     long factor_size() const { return tail_at() + static_cast<long>(tail() + 1) * (tail() + 2) / 2; }
@@ -34,12 +36,13 @@ struct Elimination {
 
 class EliminationOrder {
  public:
-    explicit EliminationOrder(const Problem& problem);
+    // Gateways in `last`, ascending, come last.
+    explicit EliminationOrder(const Problem& problem, const std::vector<std::size_t>& last = {});
     EliminationOrder(const EliminationOrder&) = delete;
     EliminationOrder& operator=(const EliminationOrder&) = delete;
 
     const Elimination& view() const { return view_; }
-    double operations() const;  // multiplications of a factorisation
+    double operations() const;  // multiplications of a factorisation, with what it leaves to others
     // [place] the next gateway that its column reaches; the size for the last.
     const std::vector<int>& parent() const { return parent_; }
 
@@ -47,7 +50,7 @@ class EliminationOrder {
     using Neighbours = std::vector<std::vector<int>>;
 
     static Neighbours neighbours(const Problem& problem, const Grouping& by_site);
-    void order(Neighbours graph);
+    void order(Neighbours graph, const std::vector<std::size_t>& last);
     void sort_columns(const Neighbours& columns, const std::vector<int>& order);
     void find_updates();
     void find_meetings(const Problem& problem, const Grouping& by_site);

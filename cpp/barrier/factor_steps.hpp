@@ -26,15 +26,16 @@ EQUILOAD_HD V inverse_root(V pivot) {
     return select(V(1e-280) < pivot, V(1.0) / sqrt_lanes(max(pivot, V(1e-280))), V(0.0));
 }
 
-// The tail, in place. In: -Z below the diagonal (>= 0) and the sum of Z's row on it. Out: L, 1/L_jj on the
-// diagonal.
+// The first `done` columns of the tail, in place. In: -Z below the diagonal (>= 0) and the sum of Z's row on
+// it. Out: L, 1/L_jj on the diagonal, and of the rows and columns from `done` on what is left, as it came in.
 template <class V>
-inline void factor_tail(double* z, int size) {
+inline void factor_tail(double* z, int size, int done) {
     constexpr int n = V::lanes;
     for (int k = 0; k < size; ++k) {
         double* const row_k = z + triangle(k) * n;
+        const int known = k < done ? k : done;
         V excess = V::load(row_k + k * n);
-        for (int h = 0; h < k; ++h) {  // the diagonal of row h holds (row sum / pivot)_h until the end
+        for (int h = 0; h < known; ++h) {  // the diagonal of row h holds (row sum / pivot)_h until the end
             excess = excess - V::load(row_k + h * n) * V::load(z + (triangle(h) + h) * n);
         }
         V pivot = excess;
@@ -44,7 +45,7 @@ inline void factor_tail(double* z, int size) {
                    *r3 = z + triangle(j + 3) * n;
             V s0 = V::load(r0 + k * n), s1 = V::load(r1 + k * n), s2 = V::load(r2 + k * n),
               s3 = V::load(r3 + k * n);
-            for (int h = 0; h < k; ++h) {
+            for (int h = 0; h < known; ++h) {
                 const V l = V::load(row_k + h * n);
                 s0 = s0 + l * V::load(r0 + h * n);
                 s1 = s1 + l * V::load(r1 + h * n);
@@ -57,9 +58,13 @@ inline void factor_tail(double* z, int size) {
         for (; j < size; ++j) {
             double* const row_j = z + triangle(j) * n;
             V sum = V::load(row_j + k * n);
-            for (int h = 0; h < k; ++h) sum = sum + V::load(row_k + h * n) * V::load(row_j + h * n);
+            for (int h = 0; h < known; ++h) sum = sum + V::load(row_k + h * n) * V::load(row_j + h * n);
             sum.store(row_j + k * n);
             pivot = pivot + sum;
+        }
+        if (k >= done) {
+            excess.store(row_k + k * n);
+            continue;
         }
         const V inverse = inverse_root(pivot);
         (excess * inverse).store(row_k + k * n);
@@ -70,35 +75,38 @@ inline void factor_tail(double* z, int size) {
         // Later rows still need the row sums on the diagonal: 1/L_kk waits in the row behind the last.
         inverse.store(z + (triangle(size) + k) * n);
     }
-    for (int k = 0; k < size; ++k) V::load(z + (triangle(size) + k) * n).store(z + (triangle(k) + k) * n);
+    for (int k = 0; k < done; ++k) V::load(z + (triangle(size) + k) * n).store(z + (triangle(k) + k) * n);
 }
 
-// value <- L^-1 value of the tail
+// value <- L^-1 value of the tail, and what the first `done` columns leave of the other rows
 template <class V>
-inline void forward_tail(const double* l, int size, double* value) {
+inline void forward_tail(const double* l, int size, int done, double* value) {
     constexpr int n = V::lanes;
     for (int j = 0; j < size; ++j) {
         const double* const row = l + triangle(j) * n;
         V sum0 = V::load(value + j * n), sum1(0.0);
+        const int known = j < done ? j : done;
         int h = 0;
-        for (; h + 1 < j; h += 2) {
+        for (; h + 1 < known; h += 2) {
             sum0 = sum0 - V::load(row + h * n) * V::load(value + h * n);
             sum1 = sum1 - V::load(row + (h + 1) * n) * V::load(value + (h + 1) * n);
         }
-        if (h < j) sum0 = sum0 - V::load(row + h * n) * V::load(value + h * n);
-        ((sum0 + sum1) * V::load(row + j * n)).store(value + j * n);
+        if (h < known) sum0 = sum0 - V::load(row + h * n) * V::load(value + h * n);
+        const V sum = sum0 + sum1;
+        (j < done ? sum * V::load(row + j * n) : sum).store(value + j * n);
     }
 }
 
-// value <- L^-T value of the tail
+// value <- L^-T value of the tail, where the rows from `done` on are solved already
 template <class V>
-inline void backward_tail(const double* l, int size, double* value) {
+inline void backward_tail(const double* l, int size, int done, double* value) {
     constexpr int n = V::lanes;
     for (int j = size - 1; j >= 0; --j) {
         const double* const row = l + triangle(j) * n;
-        const V solved = V::load(value + j * n) * V::load(row + j * n);
+        V solved = V::load(value + j * n);
+        if (j < done) solved = solved * V::load(row + j * n);
         solved.store(value + j * n);
-        for (int h = 0; h < j; ++h)
+        for (int h = 0; h < (j < done ? j : done); ++h)
             (V::load(value + h * n) - V::load(row + h * n) * solved).store(value + h * n);
     }
 }
@@ -164,8 +172,8 @@ inline void backward_head(const Elimination& order, const double* factor, double
 template <class V>
 inline void solve_tail(const Elimination& order, const double* factor, double* value) {
     const double* const tail = factor + order.tail_at() * V::lanes;
-    forward_tail<V>(tail, order.tail(), value + order.head * V::lanes);
-    backward_tail<V>(tail, order.tail(), value + order.head * V::lanes);
+    forward_tail<V>(tail, order.tail(), order.tail(), value + order.head * V::lanes);
+    backward_tail<V>(tail, order.tail(), order.tail(), value + order.head * V::lanes);
 }
 
 }  // namespace equiload

@@ -36,9 +36,35 @@ void HostCandidates::price_at_cost(List list) {
 void HostCandidates::plan(List list) {
     if (list.empty()) return;
     x_.assign(problem_.slots * problem_.arcs, 0.0);
+    if (problem_.max_delay() > 0 && plan_at_once()) return;
     RepairOutcome planned = repair_.plan(x_.data(), start_.v.data(), team_);
     report_.feasible = planned.feasible, report_.scarcity = std::move(planned.prices);
     if (start_.x.empty()) start_.x = x_;
+}
+
+// A plan in which nothing waits is found slot by slot, in a small part of the time.
+bool HostCandidates::plan_at_once() {
+    std::vector<std::size_t> kept;
+    std::vector<Index> gateway, site;
+    std::vector<double> energy, cost;
+    for (std::size_t a = 0; a < problem_.arcs; ++a) {
+        if (problem_.arc_delay[a] > 0) continue;
+        kept.push_back(a), gateway.push_back(problem_.arc_gateway[a]), site.push_back(problem_.arc_site[a]);
+        energy.push_back(problem_.arc_energy[a]), cost.push_back(problem_.arc_cost[a]);
+    }
+    const std::vector<Index> delay(kept.size(), 0);
+    Problem at_once = open_cells_;
+    at_once.arcs = kept.size(), at_once.arc_gateway = gateway, at_once.arc_site = site;
+    at_once.arc_delay = delay, at_once.arc_energy = energy, at_once.arc_cost = cost;
+    const Repair repair(at_once);
+    std::vector<double> x(problem_.slots * kept.size());
+    if (!repair.stranded().empty() || !repair.plan(x.data(), start_.v.data(), team_).feasible) return false;
+    for (std::size_t t = 0; t < problem_.slots; ++t)
+        for (std::size_t k = 0; k < kept.size(); ++k)
+            x_[t * problem_.arcs + kept[k]] = x[t * kept.size() + k];
+    report_.feasible = true, report_.scarcity.clear();
+    if (start_.x.empty()) start_.x = x_;
+    return true;
 }
 
 void HostCandidates::bound(List list) {

@@ -49,6 +49,8 @@ class HostCandidates final : public Candidates {
     const std::vector<double>& best_v() const { return best_prices_.energy; }
 
  private:
+    bool plan_at_once();
+
     const Run& run_;
     const Problem& problem_;
     Team& team_;

@@ -57,10 +57,10 @@ def solve(
         what belongs to a region crosses the bus. Where this build finds no such device, or the
         method is "barrier", "auto" copies the problem to the host.
     method : str
-        "barrier" (structured interior point: fastest where no arc is delayed), "first-order"
-        (any problem, any size, gains from warm starts), or "auto": barrier where it applies (no
-        delays), unless a warm start is already good enough; first-order for the rest
-        and where rounding ends the other's progress.
+        "barrier" (structured interior point, the fastest; work may wait where a gateway has the
+        same arcs at every delay, at a cost linear in the slots), "first-order" (any problem, any
+        size, gains from warm starts), or "auto": barrier where it applies, unless a warm start is
+        already good enough; first-order for the rest and where rounding ends the other's progress.
     precision : str
         "double", or "mixed": the first-order method stores what there is of every arc in single
         precision, which halves what they take. It computes in double precision all the same, and so

@@ -77,7 +77,7 @@ double solve_error(const World& w, double smallest) {
     for (double& value : expected) value = uniform(random, -1.0, 1.0);
     std::vector<double> value = z.times(expected);
     factor_head<Scalar>(order, factor.data());
-    factor_tail<Scalar>(factor.data() + order.tail_at(), order.tail());
+    factor_tail<Scalar>(factor.data() + order.tail_at(), order.tail(), order.tail());
     forward_head<Scalar>(order, factor.data(), value.data());
     solve_tail<Scalar>(order, factor.data(), value.data());
     backward_head<Scalar>(order, factor.data(), value.data());
@@ -102,7 +102,7 @@ TEST_CASE("row sums that nearly vanish lose no digits of the differences") {
     const Laplacian z(w, order, 1e-13);
     std::vector<double> factor = z.laid_out(order), value = z.excess;  // Z ones = excess
     factor_head<Scalar>(order, factor.data());
-    factor_tail<Scalar>(factor.data() + order.tail_at(), order.tail());
+    factor_tail<Scalar>(factor.data() + order.tail_at(), order.tail(), order.tail());
     forward_head<Scalar>(order, factor.data(), value.data());
     solve_tail<Scalar>(order, factor.data(), value.data());
     backward_head<Scalar>(order, factor.data(), value.data());

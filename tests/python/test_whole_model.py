@@ -260,3 +260,50 @@ def test_the_two_methods_agree_on_norms(fleet, q):
     np.testing.assert_array_equal(one.allocation, two.allocation)
     assert el.certify(problem, one).gap <= 1.01e-6
     assert one.lower_bound <= other.objective and other.lower_bound <= one.objective
+
+
+@pytest.mark.parametrize("features", [(), ("shed",), ("models", "quadratic"), FEATURES])
+def test_waiting_work_is_a_queue_to_the_interior_point(fleet, features):
+    """Some gateways wait, one has no work at times, one site is closed at times."""
+    rng = np.random.default_rng(5)
+    problem = fleet(slots=30)
+    waits = {0: 3, 2: 40, 3: 1}
+    network = problem.network.with_delays(waits, cost_per_slot=0.1)
+    demand = np.array(problem.demand)
+    demand[4:9, 0] = demand[11, 3] = 0.0
+    capacity = np.array(np.broadcast_to(problem.capacity, problem.price.shape)) * 1.2
+    capacity[::5, 1] = 0.0
+    problem = problem.replace(network=network, demand=demand, capacity=capacity)
+    problem = with_features(problem, rng, features)
+    name = next(iter(problem.equity))
+    problem = problem.replace(equity=dict(problem.equity) | {name: el.Norm(20.0, 3.0)})
+    one, two, three = (el.solve(problem, threads=count) for count in (1, 2, 3))
+    other = el.solve(problem, method="first-order", tol=1e-4)
+    assert [s.method for s in (one, other)] == ["barrier", "first-order"]
+    assert one.status == "optimal" and one.iterations < 60
+    np.testing.assert_array_equal(one.allocation, two.allocation)
+    np.testing.assert_array_equal(one.allocation, three.allocation)
+    found = el.certify(problem, one)
+    assert found.gap <= 1.01e-6 and found.unmet <= 1e-12 and found.overload <= 1e-9
+    assert one.lower_bound <= other.objective and other.lower_bound <= one.objective
+
+
+def test_delays_that_are_no_queue_are_left_to_the_first_order_method(fleet):
+    problem = fleet(slots=12)
+    network = problem.network.with_delays(2, cost_per_slot=0.1)
+    cost = np.array(network.cost)
+    cost[network.delay == 2] += 5.0  # not linear in the slots
+    lists = (network.gateway, network.site)
+    problem = problem.replace(
+        network=el.Network.from_arcs(
+            *lists,
+            delay=network.delay,
+            energy=network.energy,
+            cost=cost,
+            gateways=problem.gateways,
+            sites=problem.sites,
+        )
+    )
+    assert el.solve(problem, tol=1e-4).method == "first-order"
+    with pytest.raises(el.InputError, match="those of a queue"):
+        el.solve(problem, method="barrier")
