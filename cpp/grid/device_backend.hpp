@@ -10,8 +10,13 @@
 
 namespace equiload {
 
-class DeviceBackend : public Candidates, public Iteration {
+class DeviceBackend {
  public:
+    virtual ~DeviceBackend() = default;
+
+    virtual Candidates& candidates() = 0;
+    virtual Iteration& iteration() = 0;
+
     // Of a problem whose fields are on the device: the work of each of the caller's gateways over the
     // horizon.
     virtual std::vector<double> work(int scenario) = 0;

@@ -62,9 +62,9 @@ void solve_together(std::span<Run* const> runs, const Settings& settings, const 
     for (int s = 0; s < count; ++s)
         if (run(s).scenario.problem->device >= 0) read_work(run(s), backend->work(s));
     const Criteria criteria{settings.tol, settings.max_iterations, settings.time_limit};
-    Solve solve(runs, *backend, criteria, watch, team, finished);
+    Solve solve(runs, backend->candidates(), criteria, watch, team, finished);
     solve.begin();
-    FirstOrder method(runs, *backend, tuning, settings.tol);
+    FirstOrder method(runs, backend->iteration(), tuning, settings.tol);
     std::vector<int> open;
     for (int s = 0; s < count; ++s) {
         if (!run(s).planned || !run(s).stranded.empty()) continue;
@@ -79,7 +79,7 @@ void solve_together(std::span<Run* const> runs, const Settings& settings, const 
         if (!run(s).status) continue;
         solve.answer(s, team);
         if (run(s).now.iterations > 0)
-            run(s).solution.restarts = static_cast<std::int64_t>(backend->restarts(s));
+            run(s).solution.restarts = static_cast<std::int64_t>(backend->iteration().restarts(s));
     }
 }
 

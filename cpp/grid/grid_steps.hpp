@@ -60,6 +60,17 @@ struct Inputs {
     }
 };
 
+// What a launch over blocks works on.
+template <class Stored>
+struct Blocks {
+    Scenarios scenarios;
+    BlockProblem m;
+    Iterate<Stored> z;
+    Inputs in;
+
+    EQUILOAD_HD Spot spot(long n, int items) const { return grid::spot(n, items, scenarios); }
+};
+
 struct Advance {
     double* iteration;
 
@@ -70,39 +81,33 @@ struct Advance {
 
 template <class Stored>
 struct ArcPass {  // an item a gateway and slot
-    Scenarios scenarios;
-    BlockProblem m;
-    Iterate<Stored> z;
-    Inputs in;
+    Blocks<Stored> on;
     Pass pass;
     double* moved;  // packed, [block][gateway][lane]
 
     EQUILOAD_HD void operator()(long n, Scratch g) const {
-        const Spot s = spot(n, m.gateways, scenarios);
+        const Spot s = on.spot(n, on.m.gateways);
         const auto send = [&](int arc, Lane reflected, Lane) {
-            reflected.store(z.sent + offset<Lane>(s.at, m.arcs, arc));
+            reflected.store(on.z.sent + offset<Lane>(s.at, on.m.arcs, arc));
         };
-        const Lane distance = arc_row<Lane>(m, z, s.at, s.item, in.at(pass), g, send);
+        const Lane distance = arc_row<Lane>(on.m, on.z, s.at, s.item, on.in.at(pass), g, send);
         if (pass.measure) distance.store(moved + n);
     }
 };
 
 template <class Stored>
 struct SitePass {  // an item a cell
-    Scenarios scenarios;
-    BlockProblem m;
-    Iterate<Stored> z;
-    Inputs in;
+    Blocks<Stored> on;
     Pass pass;
     double* parts;  // packed, [block][site][residual, mismatch][lane]
 
     EQUILOAD_HD void operator()(long n) const {
-        const Spot s = spot(n, m.sites, scenarios);
+        const Spot s = on.spot(n, on.m.sites);
         Lane residual(0.0), mismatch(0.0);
-        site_cell<Lane>(m, z, s.at, s.item, in.lambda_of(s), in.at(pass), residual, mismatch);
+        site_cell<Lane>(on.m, on.z, s.at, s.item, on.in.lambda_of(s), on.in.at(pass), residual, mismatch);
         if (!pass.decide) return;
-        residual.store(parts + s.packed_offset(2 * m.sites, 2 * s.item));
-        mismatch.store(parts + s.packed_offset(2 * m.sites, 2 * s.item + 1));
+        residual.store(parts + s.packed_offset(2 * on.m.sites, 2 * s.item));
+        mismatch.store(parts + s.packed_offset(2 * on.m.sites, 2 * s.item + 1));
     }
 };
 
@@ -110,34 +115,33 @@ struct SitePass {  // an item a cell
 // sent.
 template <class Stored>
 struct BurdenPass {
-    Scenarios scenarios;  // their blocks: the chunks
-    BlockProblem m;
-    Iterate<Stored> z;
-    Inputs in;
+    Blocks<Stored> on;
+    int chunks;  // of a scenario
     bool receive, measure;
     double curvature_floor;
     double* sums;  // packed, [chunk][quantity][site][lane]
 
     EQUILOAD_HD void operator()(long n, Scratch total) const {
-        const Spot s = spot(n, m.sites, scenarios);
-        const int chunk = s.at.block - s.at.first, quantities = burden_quantities(m.footprints);
-        const int chunks = scenarios.blocks, first = s.scenario * m.blocks;
+        const Scenarios in_chunks{on.scenarios.list, chunks};
+        const Spot s = grid::spot(n, on.m.sites, in_chunks);
+        const int chunk = s.at.block - s.at.first, quantities = burden_quantities(on.m.footprints);
+        const int first = s.scenario * on.m.blocks;
         for (int q = 0; q < quantities; ++q) total[q] = Lane(0.0);
-        const long blocks = m.blocks;
+        const long blocks = on.m.blocks;
         for (long b = blocks * chunk / chunks; b < blocks * (chunk + 1) / chunks; ++b) {
             const Place at(first + static_cast<int>(b), s.at.lane, first);
             if (receive) gather(at, s.item);
-            add_burden<Lane>(m, z, at, s.item, in.lambda_of(s), curvature_floor,
+            add_burden<Lane>(on.m, on.z, at, s.item, on.in.lambda_of(s), curvature_floor,
                              [&](int q, Lane burden) { total[q] = total[q] + burden; });
         }
         for (int q = 0; q < quantities; ++q)
-            total[q].store(sums + s.packed_offset(quantities * m.sites, q * m.sites + s.item));
+            total[q].store(sums + s.packed_offset(quantities * on.m.sites, q * on.m.sites + s.item));
     }
 
     EQUILOAD_HD void gather(Place at, int site) const {
-        const long cell = offset<Lane>(at, m.sites, site);
-        received<Lane>(m, z, at, site, false).store(z.inflow + cell);
-        if (measure) received<Lane>(m, z, at, site, true).store(z.inflow_plus + cell);
+        const long cell = offset<Lane>(at, on.m.sites, site);
+        received<Lane>(on.m, on.z, at, site, false).store(on.z.inflow + cell);
+        if (measure) received<Lane>(on.m, on.z, at, site, true).store(on.z.inflow_plus + cell);
     }
 };
 
@@ -170,19 +174,17 @@ struct Residuals {  // an item a slot: r^2 = |dx|^2/tau + what its cells add, no
 
 template <class Stored>
 struct Decide {  // an item a slot; together, each comes to the same decision
-    Scenarios scenarios;
-    Iterate<Stored> z;
-    Inputs in;
+    Blocks<Stored> on;
     SlotSums sums;
     Tuning tuning;
     double* due;
 
     EQUILOAD_HD void operator()(long n) const {
-        const Spot s = spot(n, 1, scenarios);
+        const Spot s = on.spot(n, 1);
         const long t = s.slot();
-        const double now = *in.iteration;
-        due[t] = restart_due(sums.get(s, 0), now - z.restarted[t], now, z.residual_start[t],
-                             z.residual_last[t], tuning)
+        const double now = *on.in.iteration;
+        due[t] = restart_due(sums.get(s, 0), now - on.z.restarted[t], now, on.z.residual_start[t],
+                             on.z.residual_last[t], tuning)
                      ? 1.0
                      : 0.0;
     }
@@ -192,22 +194,20 @@ struct Decide {  // an item a slot; together, each comes to the same decision
 // with the others.
 template <class Stored>
 struct Restart {
-    Scenarios scenarios;
-    BlockProblem m;
-    Iterate<Stored> z;
+    Blocks<Stored> on;
     const double* due;
     double* parts;  // packed, [block][gateway or site][D, DX^2, DY^2, cost][lane]
 
     EQUILOAD_HD void operator()(long n) const {
-        const int items = m.gateways + m.sites;
-        const Spot s = spot(n, items, scenarios);
+        const int items = on.m.gateways + on.m.sites;
+        const Spot s = on.spot(n, items);
         RestartSums<Lane> sums;
         if (due[s.slot()] == 0.0)
             ;
-        else if (s.item < m.gateways)
-            restart_row<Lane>(m, z, s.at, s.item, true, sums);
+        else if (s.item < on.m.gateways)
+            restart_row<Lane>(on.m, on.z, s.at, s.item, true, sums);
         else
-            restart_cell<Lane>(m, z, s.at, s.item - m.gateways, true, sums);
+            restart_cell<Lane>(on.m, on.z, s.at, s.item - on.m.gateways, true, sums);
         double* const part = parts + s.packed_offset(4 * items, 4 * s.item);
         sums.overpaid.store(part);
         sums.dx.store(part + Lane::width);
@@ -218,53 +218,47 @@ struct Restart {
 
 template <class Stored>
 struct Reweigh {  // an item a slot
-    Scenarios scenarios;
-    Iterate<Stored> z;
-    Inputs in;
+    Blocks<Stored> on;
     SlotSums residuals, sums;
     Tuning tuning;
     const double* due;
 
     EQUILOAD_HD void operator()(long n) const {
-        const Spot s = spot(n, 1, scenarios);
+        const Spot s = on.spot(n, 1);
         if (due[s.slot()] == 0.0) return;
-        begin_epoch(z, s.slot(),
+        begin_epoch(on.z, s.slot(),
                     weight_change(residuals.get(s, 1), sums.get(s, 0), sums.get(s, 1), sums.get(s, 2),
                                   sums.get(s, 3), tuning),
-                    in.at({}));
+                    on.in.at({}));
     }
 };
 
 template <class Stored>
 struct Refresh {  // an item a cell: 1/sigma, where the weights have changed
-    Scenarios scenarios;
-    BlockProblem m;
-    Iterate<Stored> z;
+    Blocks<Stored> on;
     const double* due;
 
     EQUILOAD_HD void operator()(long n) const {
-        const Spot s = spot(n, m.sites, scenarios);
+        const Spot s = on.spot(n, on.m.sites);
         if (due[s.slot()] == 0.0) return;
-        const Lane metric = received_metric<Lane>(m, z, s.at, s.item, Lane(0.0));
-        metric.store(z.isig + offset<Lane>(s.at, m.sites, s.item));
+        const Lane metric = received_metric<Lane>(on.m, on.z, s.at, s.item, Lane(0.0));
+        metric.store(on.z.isig + offset<Lane>(s.at, on.m.sites, s.item));
     }
 };
 
 // ------------------------------------------------------------------ the start
 
+template <class Stored>
 struct FirstParts {  // an item a gateway and slot
-    Scenarios scenarios;
-    BlockProblem m;
-    Inputs in;
-    double* theta;
+    Blocks<Stored> on;
     double* parts;  // packed, [block][gateway][spread, size, root][lane]
 
     EQUILOAD_HD void operator()(long n) const {
-        const Spot s = spot(n, m.gateways, scenarios);
+        const Spot s = on.spot(n, on.m.gateways);
         FirstSums<Lane> sums;
-        first_row<Lane>(m, s.at, s.item, in.lambda_of(s), sums);
-        theta[offset<Lane>(s.at, m.gateways, s.item)] = 0.0;
-        double* const part = parts + s.packed_offset(3 * m.gateways, 3 * s.item);
+        first_row<Lane>(on.m, s.at, s.item, on.in.lambda_of(s), sums);
+        on.z.theta[offset<Lane>(s.at, on.m.gateways, s.item)] = 0.0;
+        double* const part = parts + s.packed_offset(3 * on.m.gateways, 3 * s.item);
         sums.spread.store(part);
         sums.size.store(part + Lane::width);
         sums.root.store(part + 2 * Lane::width);
@@ -273,49 +267,42 @@ struct FirstParts {  // an item a gateway and slot
 
 template <class Stored>
 struct FirstSlot {  // an item a slot: its weight, and nothing to remember
-    Scenarios scenarios;
-    BlockProblem m;
-    Iterate<Stored> z;
-    Inputs in;
+    Blocks<Stored> on;
     SlotSums sums;
     double* due;
 
     EQUILOAD_HD void operator()(long n) const {
-        const Spot s = spot(n, 1, scenarios);
+        const Spot s = on.spot(n, 1);
         const long t = s.slot();
         FirstSums<Lane> own;
         own.spread = sums.get(s, 0), own.size = sums.get(s, 1), own.root = sums.get(s, 2);
-        z.omega[t] = z.omega_start[t] = first_weight(own, m.gateways).v;
-        z.restarted[t] = *in.iteration, z.residual_start[t] = -1.0;
-        if (*in.iteration == 0.0) z.restarts[t] = 0.0;
+        on.z.omega[t] = on.z.omega_start[t] = first_weight(own, on.m.gateways).v;
+        on.z.restarted[t] = *on.in.iteration, on.z.residual_start[t] = -1.0;
+        if (*on.in.iteration == 0.0) on.z.restarts[t] = 0.0;
         due[t] = 1.0;  // for the first metrics
     }
 };
 
 template <class Stored>
 struct FirstArc {  // an item an arc and slot: the iterate is its anchor
-    Scenarios scenarios;
-    Iterate<Stored> z;
-    int arcs;
+    Blocks<Stored> on;
 
     EQUILOAD_HD void operator()(long n) const {
-        const Spot s = spot(n, arcs, scenarios);
-        const long at = offset<Lane>(s.at, arcs, s.item);
-        const Lane anchor = Lane::load(z.x_anchor + at);
-        store_x(z, at, anchor, anchor);
+        const Spot s = on.spot(n, on.m.arcs);
+        const long at = offset<Lane>(s.at, on.m.arcs, s.item);
+        const Lane anchor = Lane::load(on.z.x_anchor + at);
+        store_x(on.z, at, anchor, anchor);
     }
 };
 
 template <class Stored>
 struct FirstCell {  // an item a cell
-    Scenarios scenarios;
-    Iterate<Stored> z;
-    int sites;
+    Blocks<Stored> on;
 
     EQUILOAD_HD void operator()(long n) const {
-        const Spot s = spot(n, sites, scenarios);
-        const long at = offset<Lane>(s.at, sites, s.item);
-        z.v_anchor[at] = z.v[at];
+        const Spot s = on.spot(n, on.m.sites);
+        const long at = offset<Lane>(s.at, on.m.sites, s.item);
+        on.z.v_anchor[at] = on.z.v[at];
     }
 };
 
@@ -363,15 +350,12 @@ struct SumItems {
 
 template <class Stored>
 struct DualCandidate {  // an item a cell; the next pass that needs v_plus writes it first
-    Scenarios scenarios;
-    BlockProblem m;
-    Iterate<Stored> z;
-    Inputs in;
+    Blocks<Stored> on;
 
     EQUILOAD_HD void operator()(long n) const {
-        const Spot s = spot(n, m.sites, scenarios);
-        const Lane v = dual_candidate<Lane>(m, z, s.at, s.item, in.lambda_of(s));
-        v.store(z.v_plus + offset<Lane>(s.at, m.sites, s.item));
+        const Spot s = on.spot(n, on.m.sites);
+        const Lane v = dual_candidate<Lane>(on.m, on.z, s.at, s.item, on.in.lambda_of(s));
+        v.store(on.z.v_plus + offset<Lane>(s.at, on.m.sites, s.item));
     }
 };
 

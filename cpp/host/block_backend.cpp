@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <type_traits>
 
 namespace equiload {
 
@@ -13,17 +14,13 @@ BlockBackend<Stored>::BlockBackend(const Problem& problem, const EquityProx& equ
       blocks_(problem, equity, kernels.lanes, team),
       data_(blocks_.data),
       sums_(blocks_, static_cast<std::size_t>(burden_quantities(data_.footprints))) {
-    for (Stored** array : {&iterate_.x, &iterate_.x_anchor, &iterate_.x_plus})
-        *array = make_arcs(problem.arcs);
-    iterate_.sent = make_arcs(static_cast<std::size_t>(data_.sent));
-    for (double** array : {&iterate_.v, &iterate_.v_anchor, &iterate_.inflow, &iterate_.inflow_plus,
-                           &iterate_.isig, &iterate_.v_plus, &dual_})
-        *array = blocks_.make(problem.sites);
-    iterate_.theta = blocks_.make(problem.gateways);
-    for (double** array :
-         {&iterate_.omega, &iterate_.omega_start, &iterate_.restarted, &iterate_.restarts, &iterate_.moved,
-          &iterate_.mismatch, &iterate_.residual_start, &iterate_.residual_last})
-        *array = blocks_.make(1);
+    each_array(iterate_, data_, [&]<class Number>(Number*& array, int items) {
+        const auto count = static_cast<std::size_t>(items);
+        if constexpr (std::is_same_v<Number, double>)
+            array = blocks_.make(count);
+        else
+            array = arcs_.emplace_back(blocks_.lane_count(count)).data();
+    });
     for (int member = 0; member < team.size(); ++member)
         scratch_.emplace_back(blocks_.longest_row() * blocks_.lanes);
 }
@@ -105,9 +102,10 @@ std::span<const double> BlockBackend<Stored>::burden(std::span<const double> lam
 
 template <class Stored>
 void BlockBackend<Stored>::candidate(std::span<const double> lambda, double* x_plus, double* v_plus) {
-    blocks_.each_block([&](int block, int) { kernels_.dual(data_, iterate_, block, lambda.data(), dual_); });
+    blocks_.each_block(  // the next pass that needs v_plus writes it first
+        [&](int block, int) { kernels_.dual(data_, iterate_, block, lambda.data(), iterate_.v_plus); });
     blocks_.gather(iterate_.x_plus, blocks_.problem.arcs, x_plus);
-    blocks_.gather(dual_, blocks_.problem.sites, v_plus);
+    blocks_.gather(iterate_.v_plus, blocks_.problem.sites, v_plus);
 }
 
 template <class Stored>

@@ -25,7 +25,6 @@ class BlockBackend {
 
  private:
     void restart_together(const Pass& pass);
-    Stored* make_arcs(std::size_t items) { return arcs_.emplace_back(blocks_.lane_count(items)).data(); }
     double* scratch(int member) const { return scratch_[static_cast<std::size_t>(member)].data(); }
 
     const BlockKernels<Stored>& kernels_;
@@ -35,7 +34,6 @@ class BlockBackend {
     Iterate<Stored> iterate_;
     std::vector<LanesOf<Stored>> arcs_;
     std::vector<Lanes> scratch_;  // one a member
-    double* dual_ = nullptr;
     SiteSums sums_;
 };
 

@@ -153,11 +153,11 @@ class Passes {
     Passes(Setting& setting, Make make) : run_(&setting.run), device_(make(Runs(&run_, 1))) {}
 
     void start(const Values& x, const Values& v, std::span<const double> lambda, double iteration) {
-        device_->set_allocation(0, x), device_->set_prices(0, v);
+        device_->candidates().set_allocation(0, x), device_->candidates().set_prices(0, v);
         device_->set_site_prices(0, lambda);
-        device_->work_on(only_, {});
+        device_->iteration().work_on(only_, {});
         device_->set_iteration(iteration);
-        device_->start(only_);
+        device_->iteration().start(only_);
     }
     std::span<const double> begin(std::span<const double>) { return totals(); }  // it has started with it
     std::span<const double> iterate(std::span<const double> lambda, const Pass& pass) {
@@ -173,10 +173,10 @@ class Passes {
     }
     void candidate(std::span<const double> lambda, double* x_plus, double* v_plus) {
         device_->set_site_prices(0, lambda);
-        device_->candidate(only_);
+        device_->iteration().candidate(only_);
         device_->read_candidate(0, x_plus, v_plus);
     }
-    double restarts() { return device_->restarts(0); }
+    double restarts() { return device_->iteration().restarts(0); }
 
  private:
     std::span<const double> totals() { return totals_ = device_->totals(0); }

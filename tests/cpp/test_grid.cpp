@@ -89,9 +89,9 @@ TEST_CASE("grid: a restart leaves a number for every slot that is summed, due or
     const int scenario = 0, row[] = {0, 0};
     const Values due(Lane::width, 0.0);
     Values parts(4 * Lane::width, std::nan(""));
-    BlockProblem model;
-    model.slots = Lane::width, model.blocks = 1, model.gateways = 1, model.row = row;
-    const grid::Restart<double> restart{{&scenario, 1}, model, {}, due.data(), parts.data()};
+    BlockProblem one;
+    one.slots = Lane::width, one.blocks = 1, one.gateways = 1, one.row = row;
+    const grid::Restart<double> restart{{{&scenario, 1}, one, {}, {}}, due.data(), parts.data()};
     for (long n = 0; n < Lane::width; ++n) restart(n);
     CHECK(parts == Values(parts.size(), 0.0));
 }
@@ -105,10 +105,12 @@ TEST_CASE("grid: iterations wait for nothing, and their kinds of passes are reco
     Run* const run = &setting.run;
     GridBackend<Counting, double> grid(Runs(&run, 1), setting.team, {}, &machine);
     const std::vector<int> only{0};
-    grid.set_allocation(0, setting.x), grid.set_prices(0, setting.v);
-    grid.start(only), grid.work_on(only, {});
+    grid.candidates().set_allocation(0, setting.x), grid.candidates().set_prices(0, setting.v);
+    grid.iteration().start(only), grid.iteration().work_on(only, {});
     const int before = machine->synchronised;
-    const auto iterate = [&](int k) { grid.iterate({k % 4 == 0, k % 4 == 3, k % 10 == 0, 1.0 * k}); };
+    const auto iterate = [&](int k) {
+        grid.iteration().iterate({k % 4 == 0, k % 4 == 3, k % 10 == 0, 1.0 * k});
+    };
     for (int k = 1; k <= 15; ++k) iterate(k);
     CHECK(machine->synchronised == before);
     CHECK(machine->replays == 15 - 4);  // each kind runs plainly once
@@ -129,10 +131,11 @@ TEST_CASE("grid: iterations that a machine cannot record run as they come") {
     Values found[2];
     const auto iterate = [&](auto grid, Values& x) {
         const std::vector<int> only{0};
-        grid.set_allocation(0, setting.x), grid.set_prices(0, setting.v);
-        grid.start(only), grid.work_on(only, {});
-        for (int k = 1; k <= 9; ++k) grid.iterate({k % 4 == 0, k % 4 == 3, k == 9, 1.0 * k});
-        grid.candidate(only);
+        grid.candidates().set_allocation(0, setting.x), grid.candidates().set_prices(0, setting.v);
+        Iteration& iteration = grid.iteration();
+        iteration.start(only), iteration.work_on(only, {});
+        for (int k = 1; k <= 9; ++k) iteration.iterate({k % 4 == 0, k % 4 == 3, k == 9, 1.0 * k});
+        iteration.candidate(only);
         x.resize(setting.x.size());
         grid.read_candidate(0, x.data(), Values(setting.v.size()).data());
     };
