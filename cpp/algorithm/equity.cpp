@@ -15,8 +15,12 @@ std::vector<std::string> names(EquityList<Functions...>) {
 
 EquityFunction::EquityFunction(const Footprint& footprint) {
     if (footprint.kind == EquityKind::none)
-        throw std::invalid_argument("a footprint without equity has no equity function");
-    with_equity(footprint.kind, [&](auto function) { function.check(footprint); });
+        throw InputError("a footprint without equity has no equity function");
+    equity_weights.require("weight", footprint.weight);
+    with_equity(footprint.kind, [&](auto function) {
+        function.parameters.require(std::string(function.name) + " parameter", footprint.parameter);
+        function.check(footprint);
+    });
     rule_.kind = footprint.kind, rule_.regions = static_cast<int>(footprint.regions());
     rule_.weight = footprint.weight, rule_.parameter = footprint.parameter;
     rule_.sensitivity = footprint.sensitivity.data(), rule_.history = footprint.history.data();
@@ -65,13 +69,19 @@ const char* to_string(DualSet::Shape shape) {
     return names[static_cast<int>(shape)];
 }
 
+Range equity_parameters(EquityKind kind) {
+    Range range;
+    with_equity(kind, [&](auto function) { range = function.parameters; });
+    return range;
+}
+
 std::vector<std::string> equity_names() { return names(EquityFunctions{}); }
 
 EquityKind equity_kind(const std::string& name) {
     if (name == "none") return EquityKind::none;
     const std::vector<std::string> known = equity_names();
     const auto found = std::find(known.begin(), known.end(), name);
-    if (found == known.end()) throw std::invalid_argument("there is no equity function named " + name);
+    if (found == known.end()) throw InputError("there is no equity function named " + name);
     return EquityKind{static_cast<int>(found - known.begin())};
 }
 

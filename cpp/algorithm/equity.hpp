@@ -16,7 +16,7 @@ const char* to_string(DualSet::Shape shape);
 
 class EquityFunction {
  public:
-    // Reads the footprint's arrays for as long as it lives. Throws std::invalid_argument for a footprint
+    // Reads the footprint's arrays for as long as it lives. Throws InputError for a footprint
     // without equity, and for a parameter that is none of the function's.
     explicit EquityFunction(const Footprint& footprint);
 
@@ -49,7 +49,10 @@ class EquityFunction {
 // The names of all functions, in the order of their kinds.
 std::vector<std::string> equity_names();
 
-// Throws std::invalid_argument for a name that no function has; "none" is a kind.
+// What the parameter of a function may be.
+Range equity_parameters(EquityKind kind);
+
+// Throws InputError for a name that no function has; "none" is a kind.
 EquityKind equity_kind(const std::string& name);
 
 }  // namespace equiload

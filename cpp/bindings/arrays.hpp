@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <variant>
 #include <vector>
@@ -37,6 +38,11 @@ inline Doubles own(std::vector<double>&& values, std::vector<py::ssize_t> shape)
     auto* held = new std::vector<double>(std::move(values));
     const py::capsule owner(held, [](void* p) { delete static_cast<std::vector<double>*>(p); });
     return Doubles(std::move(shape), held->data(), owner);
+}
+
+template <class Array>
+auto span_of(const Array& array) {
+    return std::span(array.data(), static_cast<std::size_t>(array.size()));
 }
 
 inline std::vector<py::ssize_t> shape_of(const py::array& array) {

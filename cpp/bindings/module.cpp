@@ -24,8 +24,8 @@ void translate(std::exception_ptr thrown) {
 PYBIND11_MODULE(_core, module, pybind11::mod_gil_not_used()) {
     module.doc() = "The compiled core of equiload.";
     pybind11::register_local_exception_translator(translate);
+    equiload::python::register_settings(module);  // with what numbers may be
     equiload::python::register_problem(module);
-    equiload::python::register_settings(module);
     equiload::python::register_result(module);
     equiload::python::register_solve(module);
     equiload::python::register_slot(module);

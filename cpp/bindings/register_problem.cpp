@@ -1,15 +1,11 @@
 #include "algorithm/equity.hpp"
 #include "bound_problem.hpp"
+#include "core/error.hpp"
 #include "registers.hpp"
 
 namespace equiload::python {
 
 namespace {
-
-template <class Array>
-auto span_of(const Array& array) {
-    return std::span(array.data(), static_cast<std::size_t>(array.size()));
-}
 
 std::vector<py::ssize_t> shape_of(const Table& table) {
     if (const auto* there = std::get_if<DeviceArray>(&table)) return there->shape;
@@ -42,12 +38,12 @@ int shared_device(const BoundProblem& bound) {
     const int first = device_of(tables.front());
     for (const Table* table : tables)
         if (device_of(table) != first)
-            throw std::invalid_argument("all tables of a problem lie on one device, or all on the host");
+            throw InputError("all tables of a problem lie on one device, or all on the host");
     return first;
 }
 
 DeviceArray lend(std::uintptr_t pointer, std::vector<py::ssize_t> shape, int device, py::object owner) {
-    if (device < 0) throw std::invalid_argument("device must be the number of a CUDA device");
+    if (device < 0) throw InputError("device must be the number of a CUDA device");
     return {pointer, std::move(shape), device, std::move(owner)};
 }
 
@@ -59,8 +55,7 @@ BoundProblem make(const Table& demand, const Table& capacity, const Table& price
     BoundProblem bound{demand, capacity, price, quadratic,  gateway, site,
                        delay,  energy,   cost,  footprints, {}};
     const auto released = shape_of(demand), held = shape_of(capacity);
-    if (released.size() != 2 || held.size() != 2)
-        throw std::invalid_argument("demand and capacity need two axes");
+    if (released.size() != 2 || held.size() != 2) throw InputError("demand and capacity need two axes");
     Problem& p = bound.view;
     p.slots = static_cast<std::size_t>(released[0]);
     p.gateways = static_cast<std::size_t>(released[1]);
@@ -76,15 +71,12 @@ BoundProblem make(const Table& demand, const Table& capacity, const Table& price
     if (quadratic) p.quadratic = field_of(*quadratic, p.slots, p.sites, "quadratic");
     p.arc_gateway = span_of(gateway), p.arc_site = span_of(site), p.arc_delay = span_of(delay);
     p.arc_energy = span_of(energy), p.arc_cost = span_of(cost);
-    for (std::size_t a = 0; a < p.arcs; ++a)
-        if (p.arc_gateway[a] < 0 || static_cast<std::size_t>(p.arc_gateway[a]) >= p.gateways ||
-            p.arc_site[a] < 0 || static_cast<std::size_t>(p.arc_site[a]) >= p.sites || p.arc_delay[a] < 0)
-            throw std::invalid_argument("arc " + std::to_string(a) + " points outside the problem");
     for (const BoundFootprint& footprint : bound.footprints)
         p.footprints.push_back(footprint.view(p.slots, p.sites));
     if (shed_cost) p.shed_cost = *shed_cost;
     p.fixed_cost = fixed_cost;
     p.device = shared_device(bound);
+    p.validate();
     return bound;
 }
 
@@ -93,20 +85,15 @@ BoundProblem make(const Table& demand, const Table& capacity, const Table& price
 Footprint BoundFootprint::view(std::size_t slots, std::size_t sites) const {
     require_shape(region, {static_cast<py::ssize_t>(sites)}, "region");
     require_shape(sensitivity, {history.size()}, "sensitivity");
-    for (py::ssize_t i = 0; i < region.size(); ++i)
-        if (region.data()[i] < 0 || region.data()[i] >= history.size())
-            throw std::invalid_argument("a site's region does not exist");
     if (limit) require_shape(*limit, {history.size()}, "limit");
-    const Footprint view{field_of(values, slots, sites, "footprint"),
-                         span_of(region),
-                         span_of(history),
-                         span_of(sensitivity),
-                         kind,
-                         weight,
-                         parameter,
-                         limit ? span_of(*limit) : std::span<const double>()};
-    if (kind != EquityKind::none) EquityFunction{view};  // checks the parameter
-    return view;
+    return {field_of(values, slots, sites, "footprint"),
+            span_of(region),
+            span_of(history),
+            span_of(sensitivity),
+            kind,
+            weight,
+            parameter,
+            limit ? span_of(*limit) : std::span<const double>()};
 }
 
 void register_problem(py::module_& module) {
@@ -125,6 +112,9 @@ void register_problem(py::module_& module) {
              py::arg("values"), py::arg("region"), py::arg("history"), py::arg("sensitivity"),
              py::arg("kind"), py::arg("weight"), py::arg("parameter") = 0.0, py::arg("limit") = py::none());
     module.def("equity_functions", &equity_names);
+    module.def("equity_parameters",
+               [](const std::string& kind) { return equity_parameters(equity_kind(kind)); });
+    module.attr("EQUITY_WEIGHTS") = equity_weights;
     module.def(
         "equity_dual_set",
         [](const std::string& kind, double parameter, int regions) {

@@ -22,10 +22,18 @@ T from_keywords(const py::kwargs& keywords) {
 }  // namespace
 
 void register_settings(py::module_& module) {
+    py::class_<Range>(module, "Range")
+        .def_readonly("least", &Range::least)
+        .def_readonly("most", &Range::most)
+        .def_readonly("rule", &Range::rule);
     module.attr("DEVICES") = py::tuple(py::cast(devices));
     module.attr("METHODS") = py::tuple(py::cast(methods));
     module.attr("PRECISIONS") = py::tuple(py::cast(precisions));
     py::class_<Settings>(module, "Settings")
+        .def_readonly_static("TOLS", &Settings::tols)
+        .def_readonly_static("ITERATION_COUNTS", &Settings::iteration_counts)
+        .def_readonly_static("TIME_LIMITS", &Settings::time_limits)
+        .def_readonly_static("THREAD_COUNTS", &Settings::thread_counts)
         .def(py::init(&from_keywords<Settings>))
         .def_readwrite("tol", &Settings::tol)
         .def_readwrite("max_iterations", &Settings::max_iterations)

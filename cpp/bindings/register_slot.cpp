@@ -1,7 +1,6 @@
 #include <optional>
 
 #include "arrays.hpp"
-#include "core/error.hpp"
 #include "online/slot_solver.hpp"
 #include "registers.hpp"
 
@@ -9,19 +8,11 @@ namespace equiload::python {
 
 namespace {
 
-template <class Array>
-auto span_of(const Array& array) {
-    return std::span(array.data(), static_cast<std::size_t>(array.size()));
-}
-
 SlotSolver make(std::size_t gateways, std::size_t sites, const Ints& gateway, const Ints& site,
                 const Doubles& energy, const Doubles& cost, std::optional<double> shed_cost) {
     for (const py::array* array : std::initializer_list<const py::array*>{&site, &energy, &cost})
         require_shape(*array, {gateway.size()}, "an arc array");
-    for (py::ssize_t a = 0; a < gateway.size(); ++a)
-        if (gateway.data()[a] < 0 || static_cast<std::size_t>(gateway.data()[a]) >= gateways ||
-            site.data()[a] < 0 || static_cast<std::size_t>(site.data()[a]) >= sites)
-            throw InputError("arc " + std::to_string(a) + " points outside the slot");
+    require_arcs(gateways, sites, span_of(gateway), span_of(site));
     return SlotSolver(gateways, sites, span_of(gateway), span_of(site), span_of(energy), span_of(cost),
                       shed_cost.value_or(std::numeric_limits<double>::infinity()));
 }
@@ -52,6 +43,7 @@ void register_slot(py::module_& module) {
         .def("decide", &decide, py::arg("demand"), py::arg("capacity"), py::arg("price"));
     module.def("energies_factor", [](std::size_t gateways, std::size_t sites, const Ints& gateway,
                                      const Ints& site, const Doubles& energy) {
+        require_arcs(gateways, sites, span_of(gateway), span_of(site));
         return factor_energies(gateways, sites, span_of(gateway), span_of(site), span_of(energy)).has_value();
     });
 }

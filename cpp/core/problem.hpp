@@ -67,7 +67,14 @@ struct Problem {
         for (Index delay : arc_delay) longest = delay > longest ? delay : longest;
         return longest;
     }
+
+    // Throws InputError for arcs and regions that lead nowhere, and where equity lacks what it needs.
+    void validate() const;
 };
+
+// Throws InputError naming the first arc whose ends do not exist, or whose delay is negative.
+void require_arcs(std::size_t gateways, std::size_t sites, std::span<const Index> gateway,
+                  std::span<const Index> site, std::span<const Index> delay = {});
 
 // Arcs grouped by an end: the arcs of group g are order[start[g]] .. order[start[g + 1] - 1].
 struct Grouping {

@@ -32,10 +32,10 @@ void require_choice(const std::string& name, const std::string& chosen,
 }  // namespace
 
 void Settings::validate() const {
-    if (!(tol >= 0)) throw InputError("tol must be a number >= 0");
-    if (max_iterations < 1) throw InputError("max_iterations must be >= 1");
-    if (!(time_limit > 0)) throw InputError("time_limit must be > 0 seconds");
-    if (threads < 0) throw InputError("threads must be >= 0 (0: every core)");
+    tols.require("tol", tol);
+    iteration_counts.require("max_iterations", static_cast<double>(max_iterations));
+    time_limits.require("time_limit", time_limit);
+    if (threads != 0) thread_counts.require("threads", threads);
     if (cuda_ordinal() < 0) require_choice("device", device, devices);
     require_choice("method", method, methods);
     require_choice("precision", precision, precisions);

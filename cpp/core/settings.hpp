@@ -3,8 +3,9 @@
 
 #include <array>
 #include <cstdint>
-#include <limits>
 #include <string>
+
+#include "core/range.hpp"
 
 namespace equiload {
 
@@ -14,10 +15,15 @@ inline constexpr std::array methods{"auto", "barrier", "first-order"};
 inline constexpr std::array precisions{"double", "mixed"};  // mixed: what there is of every arc is single
 
 struct Settings {
-    double tol = 1e-6;                                            // certified relative gap asked for, >= 0
-    std::int64_t max_iterations = 1'000'000;                      // >= 1
-    double time_limit = std::numeric_limits<double>::infinity();  // seconds, > 0
-    int threads = 0;                                              // 0: every core that the process may use
+    double tol = 1e-6;  // certified relative gap asked for
+    static constexpr Range tols{Range::above_zero, Range::below_one, "it must be above 0 and below 1"};
+    std::int64_t max_iterations = 1'000'000;
+    static constexpr Range iteration_counts{1, Range::finite, "it must be a whole number of at least 1"};
+    double time_limit = Range::infinite;  // seconds
+    static constexpr Range time_limits{Range::above_zero, Range::infinite,
+                                       "it must be a number of seconds above 0"};
+    int threads = 0;  // 0: every core that the process may use
+    static constexpr Range thread_counts{1, Range::finite, "it must be a whole number of at least 1"};
     std::string device = "auto";
     std::string method = "auto";
     std::string precision = "double";

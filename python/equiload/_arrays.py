@@ -11,6 +11,7 @@ from typing import Any, NoReturn, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from . import _core
 from ._devices import device_of
 from .errors import InputError
 
@@ -207,6 +208,22 @@ def read_number(
     if not math.isfinite(number) or number < low or (open_ and number == low):
         raise InputError(f"{field} is {spoken(number)}; {rule}")
     return number
+
+
+def read_in(field: str, value: object, allowed: _core.Range) -> float:
+    """Read one finite number of a range that the core keeps."""
+    number = read_number(field, value, allowed.rule)
+    if not allowed.least <= number <= allowed.most:
+        raise InputError(f"{field} is {spoken(number)}; {allowed.rule}")
+    return number
+
+
+def read_count_in(field: str, value: object, allowed: _core.Range) -> int:
+    """Read one whole number of a range that the core keeps."""
+    number = read_in(field, value, allowed)
+    if number != int(number):
+        raise InputError(f"{field} is {spoken(number)}; {allowed.rule}")
+    return int(number)
 
 
 def read_count(field: str, value: object, low: int = 1, high: int | None = None) -> int:

@@ -14,7 +14,7 @@ import numpy as np
 
 from . import _core
 from ._account import burdened_price
-from ._arrays import AnyArray, FloatArray, read_count, read_number
+from ._arrays import AnyArray, FloatArray, read_count, read_count_in, read_in
 from ._devices import Worker, give_back
 from ._tables import Output
 from .answer import Answer
@@ -50,29 +50,32 @@ def read_settings(
 ) -> _core.Settings:
     """Check the settings one by one and hand them to the core."""
     settings: dict[str, Any] = {}
-    settings["tol"] = read_number("tol", tol, "it must be above 0 and below 1", 0.0, open_=True)
-    if settings["tol"] >= 1:
-        raise InputError(f"tol is {tol}; it must be above 0 and below 1")
+    ranges = _core.Settings
+    settings["tol"] = read_in("tol", tol, ranges.TOLS)
     settings["device"] = _device(device)
     settings["method"] = _choice("method", method, _core.METHODS)
     settings["precision"] = _choice("precision", precision, _core.PRECISIONS)
-    count = _threads() if threads is None else read_count("threads", threads)
+    count = _threads() if threads is None else _thread_count("threads", threads)
     settings["threads"] = min(count, 2**31 - 1)
     endless = isinstance(time_limit, float) and time_limit == math.inf
     if time_limit is not None and not endless:
-        rule = "it must be a number of seconds above 0"
-        settings["time_limit"] = read_number("time_limit", time_limit, rule, 0.0, open_=True)
+        settings["time_limit"] = read_in("time_limit", time_limit, ranges.TIME_LIMITS)
     if max_iterations is not None:
-        settings["max_iterations"] = min(read_count("max_iterations", max_iterations), 2**63 - 1)
+        most = read_count_in("max_iterations", max_iterations, ranges.ITERATION_COUNTS)
+        settings["max_iterations"] = min(most, 2**63 - 1)
     checked = _core.Settings(**settings)
     checked.validate()  # what only the core can know: devices, and what goes with them
     return checked
 
 
+def _thread_count(field: str, value: object) -> int:
+    return read_count_in(field, value, _core.Settings.THREAD_COUNTS)
+
+
 def _threads() -> int:
     """Return the threads of a solve that was not told how many; 0: the cores that are idle."""
     if own := os.environ.get("EQUILOAD_NUM_THREADS"):
-        return read_count("EQUILOAD_NUM_THREADS", int(own) if own.isdecimal() else own)
+        return _thread_count("EQUILOAD_NUM_THREADS", int(own) if own.isdecimal() else own)
     # That of OpenMP may list one for each level of nesting; it is not ours to complain about.
     openmp = os.environ.get("OMP_NUM_THREADS", "").split(",", 1)[0].strip()
     if openmp.isdecimal() and int(openmp) > 0:

@@ -1,5 +1,5 @@
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,15 @@ _Ints = NDArray[np.int32]
 DEVICES: tuple[str, ...]
 METHODS: tuple[str, ...]
 PRECISIONS: tuple[str, ...]
+EQUITY_WEIGHTS: Range
+
+class Range:
+    @property
+    def least(self) -> float: ...
+    @property
+    def most(self) -> float: ...
+    @property
+    def rule(self) -> str: ...
 
 class DeviceArray:
     def __init__(self, pointer: int, shape: Sequence[int], device: int, owner: object) -> None: ...
@@ -61,6 +70,10 @@ class Problem:
     ) -> None: ...
 
 class Settings:
+    TOLS: ClassVar[Range]
+    ITERATION_COUNTS: ClassVar[Range]
+    TIME_LIMITS: ClassVar[Range]
+    THREAD_COUNTS: ClassVar[Range]
     tol: float
     max_iterations: int
     time_limit: float
@@ -220,5 +233,6 @@ def solve_batch(
     outputs: Sequence[DeviceOutput | None] = ...,
 ) -> list[Result]: ...
 def build_info() -> dict[str, Any]: ...
+def equity_parameters(kind: str) -> Range: ...
 def equity_functions() -> list[str]: ...
 def equity_dual_set(kind: str, parameter: float, regions: int) -> tuple[str, float]: ...

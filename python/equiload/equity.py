@@ -17,9 +17,9 @@ from ._arrays import (
     Axis,
     BoolArray,
     FloatArray,
-    read_count,
+    read_count_in,
     read_floats,
-    read_number,
+    read_in,
     require,
     spoken,
 )
@@ -87,7 +87,7 @@ class _Weighted(Equity):
     def __post_init__(self) -> None:
         """Check the weight."""
         field = f"{type(self).__name__}.weight"
-        weight = read_number(field, self.weight, "it must be finite and not negative", 0.0)
+        weight = read_in(field, self.weight, _core.EQUITY_WEIGHTS)
         object.__setattr__(self, "weight", weight)
 
 
@@ -157,7 +157,7 @@ class Norm(_Weighted):
     def __post_init__(self) -> None:
         """Check the numbers."""
         super().__post_init__()
-        q = read_number("Norm.q", self.q, "it must be finite and above 1", 1.0, open_=True)
+        q = read_in("Norm.q", self.q, _core.equity_parameters("norm"))
         object.__setattr__(self, "q", q)
 
     @property
@@ -201,7 +201,8 @@ class TopMean(_Weighted):
     def __post_init__(self) -> None:
         """Check the numbers."""
         super().__post_init__()
-        object.__setattr__(self, "k", read_count("TopMean.k", self.k))
+        k = read_count_in("TopMean.k", self.k, _core.equity_parameters("topmean"))
+        object.__setattr__(self, "k", k)
 
     @property
     def parameter(self) -> float:

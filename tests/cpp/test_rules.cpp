@@ -7,6 +7,7 @@
 #include "algorithm/restart.hpp"
 #include "algorithm/run.hpp"
 #include "algorithm/termination.hpp"
+#include "core/range.hpp"
 #include "support.hpp"
 
 namespace equiload::test {
@@ -16,6 +17,18 @@ const Criteria criteria{1e-3, 100, 60.0};
 
 Statistics with(std::int64_t iterations, double seconds, double objective, double bound, bool asked = false) {
     return {iterations, seconds, objective, bound, asked};
+}
+
+TEST_CASE("ranges: ends that belong to them, ends that do not, and no NaN") {
+    constexpr Range shares{Range::above_zero, Range::below_one, "it must be above 0 and below 1"};
+    for (double inside : {Range::above_zero, 0.5, std::nextafter(1.0, 0.0)}) CHECK(shares.holds(inside));
+    for (double outside : {0.0, -1.0, 1.0, infinity, std::nan("")}) CHECK_FALSE(shares.holds(outside));
+    constexpr Range any;
+    CHECK(any.holds(-1e300));
+    CHECK_FALSE(any.holds(infinity));
+    CHECK_NOTHROW(shares.require("share", 0.5));
+    CHECK_THROWS_WITH_AS(shares.require("share", 1.0), "share is 1.000000; it must be above 0 and below 1",
+                         InputError);
 }
 
 TEST_CASE("termination: the gap decides before every limit") {

@@ -50,7 +50,7 @@ void same_bits_for_any_team(const World& w, const std::string& method,
                             const std::string& precision = "double") {
     Settings settings;
     settings.precision = precision;
-    settings.tol = 0, settings.max_iterations = 70, settings.threads = 1, settings.method = method;
+    settings.tol = 1e-300, settings.max_iterations = 70, settings.threads = 1, settings.method = method;
     const Solution one = solved(w, settings);
     REQUIRE(one.status == Status::feasible);
     const auto same = [&](const Solution& other) {
@@ -178,18 +178,18 @@ TEST_CASE("a warm start from another problem misleads nobody") {
 TEST_CASE("limits and callbacks stop with the answer so far") {
     const World w = wide(false);
     Settings settings;
-    settings.tol = 0, settings.max_iterations = 40;
+    settings.tol = 1e-300, settings.max_iterations = 40;
     const Solution limited = solved(w, settings);
     CHECK(limited.status == Status::feasible);
     CHECK(limited.iterations == 40);
     CHECK(limited.gap > 0);
 
     settings = {};
-    settings.tol = 0, settings.time_limit = 1e-9;
+    settings.tol = 1e-300, settings.time_limit = 1e-9;
     CHECK(solved(w, settings).status == Status::feasible);
 
     settings = {};
-    settings.tol = 0, settings.method = "first-order";
+    settings.tol = 1e-300, settings.method = "first-order";
     int calls = 0;
     const Solution watched =
         solved(w, settings, {}, {[&](const Progress& now) { return ++calls, now.iterations >= 48; }, {}});
@@ -209,7 +209,7 @@ TEST_CASE("an exception in a callback reaches the caller") {
 TEST_CASE("several solves at once do not meet") {
     const World w = wide(false);
     Settings settings;
-    settings.tol = 0, settings.max_iterations = 40, settings.threads = 2;
+    settings.tol = 1e-300, settings.max_iterations = 40, settings.threads = 2;
     const Solution alone = solved(w, settings);
     std::vector<Solution> together(3);
     std::vector<std::thread> callers;

@@ -10,6 +10,7 @@ import pytest
 from oracle import judge
 
 import equiload as el
+from equiload import _core
 
 
 def same_bits(one: el.Solution, two: el.Solution) -> bool:
@@ -34,7 +35,7 @@ def assert_usable(problem: el.Problem, solution: el.Solution) -> None:
     ("settings", "message"),
     [
         ({"tol": 0.0}, "tol is 0; it must be above 0 and below 1"),
-        ({"tol": 1.0}, "tol is 1.0; it must be above 0 and below 1"),
+        ({"tol": 1.0}, "tol is 1; it must be above 0 and below 1"),
         ({"tol": np.nan}, "tol is NaN"),
         ({"tol": "tight"}, "tol is 'tight'"),
         ({"device": "gpu"}, "device is 'gpu'; it must be one of auto, cpu, reference, cuda"),
@@ -54,6 +55,50 @@ def assert_usable(problem: el.Problem, solution: el.Solution) -> None:
 def test_bad_settings_are_named(problem, settings, message):
     with pytest.raises(el.InputError, match=re.escape(message)):
         el.solve(problem, **settings)
+
+
+@pytest.mark.parametrize("name", ["tol", "max_iterations", "time_limit", "threads"])
+def test_the_core_refuses_the_numbers_that_the_package_refuses(problem, name):
+    bad = 2.0 if name == "tol" else -1
+    with pytest.raises(el.InputError) as found:
+        el.solve(problem, **{name: bad})
+    with pytest.raises(el.InputError, match=f"{name} is .*{bad}") as core:
+        _core.Settings(**{name: bad}).validate()
+    assert str(core.value).partition("; ")[2] == str(found.value).partition("; ")[2]
+
+
+@pytest.mark.parametrize(
+    ("end", "message"),
+    [
+        ({"gateway": [0, 1]}, "arc 1 points outside the problem"),
+        ({"site": [2, 0]}, "arc 0 points outside the problem"),
+        ({"site": [0, -1]}, "arc 1 points outside the problem"),
+        ({"delay": [-1, 0]}, "arc 0 points outside the problem"),
+        ({"region": [0, 1]}, "site 1 lies in a region that does not exist"),
+        ({"kind": "norm"}, "norm parameter is 0.000000; it must be finite and above 1"),
+        ({"kind": "budget"}, "a budget needs its limit"),
+        ({"kind": "mode"}, "there is no equity function named mode"),
+    ],
+)
+def test_the_core_itself_refuses_what_leads_nowhere(end, message):
+    ends = {name: np.array(value, np.int32) for name, value in end.items() if name != "kind"}
+    table, ones, zero = np.ones((3, 2)), np.ones(2), np.zeros(2, np.int32)
+    with pytest.raises(el.InputError, match=message):
+        footprint = _core.Footprint(
+            table, ends.get("region", zero), ones[:1], ones[:1], end.get("kind", "max"), 1.0
+        )
+        _core.Problem(
+            table[:, :1],
+            table,
+            table,
+            None,
+            ends.get("gateway", zero),
+            ends.get("site", zero),
+            ends.get("delay", zero),
+            ones,
+            ones,
+            [footprint],
+        )
 
 
 def test_what_is_no_problem_is_named():

@@ -12,7 +12,7 @@ struct BudgetEquity : EquityDefaults<BudgetEquity> {
     static constexpr const char* name = "budget";
 
     static void check(const Footprint& f) {
-        if (f.limit.size() != f.regions()) throw std::invalid_argument("a budget needs its limit");
+        if (f.limit.size() != f.regions()) throw InputError("a budget needs its limit");
     }
 
     static double limit(const EquityRule& rule, std::size_t g) {  // of z

@@ -41,10 +41,7 @@ EQUILOAD_HD double norm_share(double pull, double curvature, double nu, double p
 struct NormEquity : EquityDefaults<NormEquity> {
     static constexpr const char* name = "norm";
 
-    static void check(const Footprint& f) {
-        if (!(f.parameter > 1 && f.parameter < std::numeric_limits<double>::infinity()))
-            throw std::invalid_argument("a norm needs 1 < q < inf");
-    }
+    static constexpr Range parameters{Range::above_one, Range::finite, "it must be finite and above 1"};
 
     static double value(const EquityRule& rule, std::span<const double> z) {
         return rule.weight * norm(Solo{}, z.data(), static_cast<int>(z.size()), rule.parameter);

@@ -9,11 +9,11 @@
 #include <algorithm>
 #include <limits>
 #include <span>
-#include <stdexcept>
 #include <vector>
 
 #include "algorithm/group.hpp"
 #include "core/problem.hpp"
+#include "core/range.hpp"
 
 namespace equiload {
 
@@ -53,7 +53,9 @@ struct DualSet {
 // all but the last on the host alone.
 template <class Function>
 struct EquityDefaults {
-    // Throws std::invalid_argument where the parameter is none for the function.
+    // What the parameter may be, and beside it what a footprint must have: throws InputError where it has
+    // not.
+    static constexpr Range parameters{};
     static void check(const Footprint&) {}
 
     // What the bound loses at a point of the dual set; 0 for everything positively homogeneous.
@@ -70,6 +72,9 @@ struct EquityDefaults {
 
 template <class... Functions>
 struct EquityList {};
+
+// What a unit of equity burden may be worth, USD.
+inline constexpr Range equity_weights{0, Range::finite, "it must be finite and not negative"};
 
 EQUILOAD_HD double larger(double a, double b) { return a < b ? b : a; }
 EQUILOAD_HD double smaller(double a, double b) { return b < a ? b : a; }

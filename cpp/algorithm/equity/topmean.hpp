@@ -14,9 +14,7 @@ EQUILOAD_HD double chosen(double k, int regions) { return smaller(k, static_cast
 struct TopMeanEquity : EquityDefaults<TopMeanEquity> {
     static constexpr const char* name = "topmean";
 
-    static void check(const Footprint& f) {
-        if (!(f.parameter >= 1)) throw std::invalid_argument("a mean of the k largest needs k >= 1");
-    }
+    static constexpr Range parameters{1, Range::finite, "it must be a whole number of at least 1"};
 
     static double value(const EquityRule& rule, std::span<const double> z) {
         std::vector<double> sorted(z.begin(), z.end());
