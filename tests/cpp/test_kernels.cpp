@@ -6,7 +6,6 @@
 #include <cmath>
 #include <cstring>
 #include <functional>
-#include <memory>
 #include <string>
 #include <tuple>
 #include <type_traits>
@@ -15,6 +14,7 @@
 
 #include "core/error.hpp"
 #include "host/dispatch.hpp"
+#include "host/host_blocks.hpp"
 #include "support.hpp"
 
 namespace equiload::test {
@@ -50,35 +50,19 @@ void each_part(Iterate<Stored>& z, Visit visit) {
     visit("residual_last", z.residual_last, Items::one);
 }
 
-// The network as the passes see it, and one random state of an iteration.
+// One random state of an iteration.
 struct Scene {
     World world;
     Problem problem;
-    std::vector<int> row, site, delay, sent_index, in_start, in_arc, in_gateway;
-    int sent = 0;
-    Table lambda, step;  // (R, I), (T, J)
+    EquityProx equity;
+    std::size_t sent = 0;  // delayed arcs
+    Table lambda;          // (R, I)
     std::vector<Table> state;
 
-    Scene(World from, std::uint64_t seed) : world(std::move(from)), problem(world.view()) {
-        row.assign(problem.gateways + 1, 0);
-        for (Index j : world.gateway) ++row[static_cast<std::size_t>(j) + 1];
-        for (std::size_t j = 0; j < problem.gateways; ++j) row[j + 1] += row[j];
-        site.assign(world.site.begin(), world.site.end());
-        delay.assign(world.delay.begin(), world.delay.end());
-        for (Index later : world.delay) sent_index.push_back(later > 0 ? sent++ : -1);
-        in_start.push_back(0);
-        for (std::size_t i = 0; i < problem.sites; ++i) {
-            for (std::size_t a = 0; a < problem.arcs; ++a)
-                if (delay[a] > 0 && site[a] == static_cast<int>(i)) {
-                    in_arc.push_back(static_cast<int>(a));
-                    in_gateway.push_back(world.gateway[a]);
-                }
-            in_start.push_back(static_cast<int>(in_arc.size()));
-        }
+    Scene(World from, std::uint64_t seed) : world(std::move(from)), problem(world.view()), equity(problem) {
+        for (Index later : world.delay) sent += later > 0;
         Random random(seed + 1);
         lambda = uniforms(random, problem.footprints.size() * problem.sites, 0.0, 50.0);
-        step.resize(problem.slots * problem.gateways);
-        for (std::size_t k = 0; k < step.size(); ++k) step[k] = std::sqrt(world.demand[k]);
         Iterate<double> parts;
         each_part(parts, [&](const std::string& name, double*, Items items) {
             state.push_back(first_values(name, items, random));
@@ -96,7 +80,7 @@ struct Scene {
             case Items::gateways:
                 return problem.gateways;
             case Items::sent:
-                return static_cast<std::size_t>(sent);
+                return sent;
             case Items::one:
                 break;
         }
@@ -126,96 +110,54 @@ template <class Stored>
 class Stage {
  public:
     Stage(const Scene& scene, const BlockKernels<Stored>& kernels)
-        : scene_(scene), kernels_(kernels), lanes_(static_cast<std::size_t>(kernels.lanes)) {
-        const Problem& p = scene.problem;
-        data.slots = static_cast<int>(p.slots);
-        data.blocks = static_cast<int>((p.slots + lanes_ - 1) / lanes_);
-        data.gateways = static_cast<int>(p.gateways), data.sites = static_cast<int>(p.sites);
-        data.arcs = static_cast<int>(p.arcs), data.sent = scene.sent;
-        data.footprints = static_cast<int>(p.footprints.size());
-        data.row = scene.row.data(), data.site = scene.site.data(), data.delay = scene.delay.data();
-        data.sent_index = scene.sent_index.data(), data.in_start = scene.in_start.data();
-        data.in_arc = scene.in_arc.data(), data.in_gateway = scene.in_gateway.data();
-        data.energy = p.arc_energy.data(), data.cost = p.arc_cost.data();
-        const World& w = scene.world;
-        data.demand = keep(blocks_of(w.demand, p.gateways, 0.0));
-        data.step = keep(blocks_of(scene.step, p.gateways, 0.0));
-        data.price = keep(blocks_of(w.price, p.sites, 0.0));
-        Table capacity = w.capacity;
-        for (double& c : capacity) c = std::min(c, 1e300);
-        data.capacity = keep(blocks_of(capacity, p.sites, 0.0));
-        if (!w.quadratic.empty()) data.quadratic = keep(blocks_of(w.quadratic, p.sites, 0.0));
-        // [block][footprint][site][lane]: footprint and site together are the items of a slot.
-        Table footprints;
-        for (std::size_t t = 0; t < p.slots; ++t)
-            for (const World::Burden& b : w.burdens)
-                footprints.insert(footprints.end(), b.values.begin() + static_cast<long>(t * p.sites),
-                                  b.values.begin() + static_cast<long>((t + 1) * p.sites));
-        data.footprint = keep(blocks_of(footprints, w.burdens.size() * p.sites, 0.0));
+        : scene_(scene),
+          kernels_(kernels),
+          blocks_(scene.problem, scene.equity, kernels.lanes, team_),
+          data(blocks_.data) {
+        REQUIRE(static_cast<std::size_t>(data.footprints) == scene.problem.footprints.size());
         std::size_t n = 0;
-        each_part(iterate, [&](const std::string& name, auto*& array, Items items) {
-            const double padding = name.starts_with("omega") ? 1.0 : 0.0;
-            array = keep_as(array, blocks_of(scene.state[n++], scene.count(items), padding));
+        each_part(iterate, [&]<class Number>(const std::string& name, Number*& array, Items items) {
+            const std::size_t count = scene.count(items);
+            auto& held = std::get<std::vector<LanesOf<Number>>>(held_);
+            array = held.emplace_back(blocks_.lane_count(count)).data();
+            const bool weight = name.starts_with("omega");  // never zero, past the horizon either
+            std::fill_n(array, blocks_.lane_count(count), static_cast<Number>(weight ? 1 : 0));
+            blocks_.scatter(scene.state[n++].data(), count, array);
         });
-        std::size_t longest = 0;
-        for (std::size_t j = 0; j < p.gateways; ++j)
-            longest = std::max(longest, static_cast<std::size_t>(scene.row[j + 1] - scene.row[j]));
-        scratch = keep(Table(longest * lanes_));
+        scratch = blocks_.make(blocks_.longest_row());
     }
 
     const BlockKernels<Stored>* operator->() const { return &kernels_; }
-    std::size_t lanes() const { return lanes_; }
+    std::size_t lanes() const { return blocks_.lanes; }
 
-    Table blocks_of(const Table& rows, std::size_t items, double padding) const {
-        Table blocks(static_cast<std::size_t>(data.blocks) * items * lanes_, padding);
-        for (std::size_t t = 0; t < scene_.problem.slots; ++t)
-            for (std::size_t n = 0; n < items; ++n)
-                blocks[(t / lanes_ * items + n) * lanes_ + t % lanes_] = rows[t * items + n];
-        return blocks;
-    }
-    template <class Number>
-    Table rows_of(const Number* blocks, std::size_t items) const {
+    Table rows_of(const double* values, std::size_t items) const {
         Table rows(scene_.problem.slots * items);
-        for (std::size_t t = 0; t < scene_.problem.slots; ++t)
-            for (std::size_t n = 0; n < items; ++n)
-                rows[t * items + n] =
-                    static_cast<double>(blocks[(t / lanes_ * items + n) * lanes_ + t % lanes_]);
+        blocks_.gather(values, items, rows.data());
         return rows;
     }
     // What the passes have left, slot by slot.
     std::vector<Table> result() {
         std::vector<Table> all;
         each_part(iterate, [&](const char*, auto* array, Items items) {
-            all.push_back(rows_of(array, scene_.count(items)));
+            Table& rows = all.emplace_back(scene_.problem.slots * scene_.count(items));
+            blocks_.gather(array, scene_.count(items), rows.data());
         });
         all.insert(all.end(), more.begin(), more.end());
         return all;
     }
 
-    BlockProblem data;
+ private:
+    const Scene& scene_;
+    const BlockKernels<Stored>& kernels_;
+    Team team_{1};
+    HostBlocks blocks_;
+    std::tuple<std::vector<LanesOf<double>>, std::vector<LanesOf<float>>> held_;
+
+ public:
+    const BlockProblem& data;
     Iterate<Stored> iterate;
     double* scratch = nullptr;
     std::vector<Table> more;  // results outside the iterate
-
- private:
-    // Aligned as the back end's arrays are.
-    template <class Number>
-    Number* keep_as(const Number*, const Table& values) {
-        auto& held = std::get<std::vector<std::vector<Number>>>(held_);
-        held.emplace_back(values.size() + 64 / sizeof(Number));
-        void* at = held.back().data();
-        std::size_t space = held.back().size() * sizeof(Number);
-        auto* aligned = static_cast<Number*>(std::align(64, values.size() * sizeof(Number), at, space));
-        std::transform(values.begin(), values.end(), aligned,
-                       [](double value) { return static_cast<Number>(value); });
-        return aligned;
-    }
-    double* keep(const Table& values) { return keep_as(static_cast<double*>(nullptr), values); }
-
-    const Scene& scene_;
-    const BlockKernels<Stored>& kernels_;
-    std::size_t lanes_;
-    std::tuple<std::vector<std::vector<double>>, std::vector<std::vector<float>>> held_;
 };
 
 template <class Stored>
