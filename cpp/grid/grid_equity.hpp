@@ -82,8 +82,8 @@ class GridEquity {
         machine.synchronise();
     }
 
-    std::size_t prices() const { return prices_; }                        // of sites, in a scenario
-    const double* lambda() const { return lambda_.data(); }               // [scenario][term][site]
+    std::size_t prices() const { return prices_; }           // of sites, in a scenario
+    const double* lambda() const { return lambda_.data(); }  // [scenario][term][site]
     const EquityState* states() const { return states_.data(); }
     const typename M::template Array<double>& pi() const { return pi_; }  // [scenario][term][region]
 
