@@ -144,7 +144,7 @@ def site_load(solution: _Plan, most: int = 60, name: str | None = None) -> Figur
         If matplotlib is missing.
     """
     read_count("most", most)
-    problem, load = solution.problem, _host(solution).site_load
+    load, problem = _host(solution).site_load, solution.problem
     shown = np.argsort(-load.sum(axis=0), kind="stable")[:most]
     capacity = np.broadcast_to(problem.capacity, load.shape)[:, shown]
     values, unit = load[:, shown], "load (MWh per slot)"
@@ -190,6 +190,7 @@ def price_paths(run: _Run, most: int = 6) -> Figure:
     InputError
         If matplotlib is missing, or the policy had no prices.
     """
+    _require(run, "Run", "problem", "policy", "prices")
     if not run.prices:
         raise InputError(f"{run.policy} has no prices; there is nothing to draw")
     paths = {name: values for name, values in run.prices.items() if values.any()}
@@ -225,7 +226,7 @@ def cumulative_burden(run: _Plan, most: int = 6, name: str | None = None) -> Fig
     InputError
         If matplotlib is missing, or the problem has no footprints.
     """
-    problem, load = run.problem, _host(run).site_load
+    load, problem = _host(run).site_load, run.problem
     _require_footprints(problem)
     figure = _figure(11.0, 3.2 * len(problem.footprints))
     panels = figure.subplots(len(problem.footprints), 1, squeeze=False, sharex=True)[:, 0]
@@ -262,7 +263,7 @@ def backlog(run: _Plan, most: int = 6, name: str | None = None) -> Figure:
     InputError
         If matplotlib is missing, or no work may wait.
     """
-    problem, host = run.problem, _host(run)
+    host, problem = _host(run), run.problem
     if not problem.network.delay.any():
         raise InputError("no arc of the network has a delay; there is nothing to draw")
     waiting = backlogs(problem, host.allocation)
@@ -300,6 +301,10 @@ def convergence(checks: Sequence[_Check]) -> Figure:
     >>> solution = el.solve(problem, tol=1e-3, callback=checks.append)
     >>> el.plot.convergence(checks).savefig("convergence.png")
     """
+    if not isinstance(checks, Sequence):
+        raise InputError(f"checks is a {type(checks).__name__}; it must be a sequence")
+    for check in checks:
+        _require(check, "check of a solve", "seconds", "objective", "lower_bound", "gap")
     known = [check for check in checks if np.isfinite([check.gap, check.objective]).all()]
     if not known:
         raise InputError("checks holds no certificate; there is nothing to draw")
@@ -349,7 +354,7 @@ def site_map(
     InputError
         If matplotlib is missing, the shape is another, or there is no such footprint.
     """
-    problem, host = plan.problem, _host(plan)
+    host, problem = _host(plan), plan.problem
     places = read_floats("positions", positions)
     if places.shape != (problem.sites, 2):
         expected = f"(sites, 2) = ({problem.sites}, 2)"
@@ -437,6 +442,7 @@ def cost_against_burden(comparison: _Comparison) -> Figure:
     InputError
         If matplotlib is missing, or the problem has no footprints.
     """
+    _require(comparison, "Comparison", "problem", "rows")
     rows, names = comparison.rows, list(comparison.problem.footprints)
     _require_footprints(comparison.problem)
     rows = [row for row in rows if np.isfinite(row["objective"])]
@@ -542,7 +548,14 @@ def _edges(axes: Axes, problem: Problem) -> tuple[float, float]:
 
 def _host(plan: Any) -> Any:
     """Return a solution in NumPy arrays; a run has no others."""
+    _require(plan, "Solution or a Run", "problem", "allocation", "site_load", "footprints")
     return plan.on_host() if hasattr(plan, "on_host") else plan
+
+
+def _require(value: Any, kind: str, *attributes: str) -> None:
+    """Raise an `InputError` that names what cannot be drawn."""
+    if isinstance(value, type) or not all(hasattr(value, name) for name in attributes):
+        raise InputError(f"a {type(value).__name__} cannot be drawn here; it must be a {kind}")
 
 
 def _titled(plan: Any, name: str | None, text: str) -> str:
@@ -557,8 +570,13 @@ def _require_footprints(problem: Problem) -> None:
 
 
 def _shared_footprints(solutions: Mapping[str, Solution]) -> list[str]:
+    if not isinstance(solutions, Mapping):
+        kind = type(solutions).__name__
+        raise InputError(f"solutions is a {kind}; it must be a mapping of names to solutions")
     if not solutions:
         raise InputError("solutions is empty; there is nothing to draw")
+    for solution in solutions.values():
+        _require(solution, "Solution", "problem", "footprints", "on_host")
     first, *others = (solution.problem.region_names for solution in solutions.values())
     if not first:
         raise InputError("the problem has no footprints; there is nothing to draw")
@@ -624,6 +642,7 @@ def frontier_curves(frontier: _Frontier) -> Figure:
     InputError
         If matplotlib is missing.
     """
+    _require(frontier, "Frontier", "burden", "cost", "weights")
     figure, cost = _figure(6.0 * len(frontier.burden), 4.2), frontier.cost
     panels = np.atleast_1d(figure.subplots(1, len(frontier.burden), sharey=True))
     order = np.lexsort(list(frontier.weights.values()) or [cost])

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 import equiload as el
+from equiload import plot
 from equiload.online import Comparison, Greedy, MirrorDescent
 from equiload.plot import (
     backlog,
@@ -126,3 +127,11 @@ def test_a_map_shows_load_and_burden_where_the_sites_are(table):
         site_map(run, places, "noise")
     with pytest.raises(el.InputError, match=r"positions has shape \(2,\); expected \(sites, 2\)"):
         site_map(run, [1.0, 2.0])
+
+
+@pytest.mark.parametrize("draw", plot.__all__)
+@pytest.mark.parametrize("junk", [None, 3, "text", [1.0], {"a": None}, object(), el.Solution])
+def test_what_cannot_be_drawn_is_refused_by_name(draw, junk):
+    more = {"positions": [[0.0, 0.0]]} if draw == "site_map" else {}
+    with pytest.raises(el.InputError, match=r"cannot be drawn here|must be a|holds no certificate"):
+        getattr(plot, draw)(junk, **more)

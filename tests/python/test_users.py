@@ -118,7 +118,7 @@ def test_plans_in_any_format(solution, tmp_path):
 
 
 @pytest.mark.parametrize("suffix", ["npz", "nc"])
-def test_runs_and_comparisons_are_kept(solution, tmp_path, suffix):
+def test_comparisons_are_kept(solution, tmp_path, suffix):
     problem, file = solution.problem, tmp_path / f"kept.{suffix}"
     static = problem.static()
     made = el.compare(
@@ -128,7 +128,17 @@ def test_runs_and_comparisons_are_kept(solution, tmp_path, suffix):
     read = el.online.Comparison.load(file)
     assert read.rows == made.rows and read.problem == problem
     assert read.offline.lower_bound == solution.lower_bound
-    run = made.runs["MirrorDescent"]
+    run, again = made.runs["MirrorDescent"], read.runs["MirrorDescent"]
+    np.testing.assert_array_equal(again.prices["carbon"], run.prices["carbon"])
+    made.save(tmp_path / "table.csv")
+    frame = pd.read_csv(tmp_path / "table.csv", index_col="policy")
+    assert frame["objective"].to_dict() == made.to_pandas()["objective"].to_dict()
+
+
+def test_runs_are_kept(solution, tmp_path):
+    problem, file = solution.problem, tmp_path / "run.npz"
+    static = problem.static()
+    run = el.simulate(el.online.MirrorDescent(static), problem)
     run.save(file)
     again = el.online.Run.load(file)
     assert repr(again) == repr(run) and again.breakdown == run.breakdown
@@ -138,9 +148,6 @@ def test_runs_and_comparisons_are_kept(solution, tmp_path, suffix):
     )
     stopped.save(file)
     assert el.online.Run.load(file).status == "interrupted"
-    made.save(tmp_path / "table.csv")
-    frame = pd.read_csv(tmp_path / "table.csv", index_col="policy")
-    assert frame["objective"].to_dict() == made.to_pandas()["objective"].to_dict()
 
 
 def test_a_kept_run_that_is_none_is_refused(solution, tmp_path):

@@ -48,7 +48,8 @@ def times_of(plan: Plan) -> tuple[list[Any], str]:
 def _time_axis(plan: Plan) -> Spec:
     kind = times_of(plan)[1]
     if kind == "temporal":
-        axis = {"labelOverlap": True, "tickCount": {"expr": "max(2, floor(width / 110))"}}
+        axis: Spec = {"labelOverlap": True, "tickCount": {"expr": "max(2, floor(width / 110))"}}
+        axis["format"] = {"hours": "%H:%M", "minutes": "%H:%M"}
         return {"type": kind, "scale": {"type": "utc"}, "title": "time (UTC)", "axis": axis}
     return {"type": kind, "title": "slot"}
 
