@@ -29,6 +29,7 @@ Maker = Callable[[el.Problem, el.Problem], Policy]
 POLICIES: dict[str, Maker] = {
     "GLB-Cost": lambda past, rest: Greedy(rest.static()),
     "MirrorDescent": lambda past, rest: MirrorDescent(rest.static()),
+    "MirrorDescent, past": lambda past, rest: MirrorDescent(rest.static(), past=past),
     "Resolve": lambda past, rest: Resolve(rest.static()),
     "Resolve, past": lambda past, rest: Resolve(rest.static(), past),
     "horizon, last week": lambda past, rest: RecedingHorizon(

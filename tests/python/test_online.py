@@ -48,6 +48,7 @@ def policies(problem: el.Problem) -> dict[str, Policy]:
         "nearest": Nearest(static),
         "auto": MirrorDescent(static),
         "auto euclidean": MirrorDescent(static, reference="euclidean"),
+        "auto, past": MirrorDescent(static, past=EARLIER),
         "constant": MirrorDescent(static, step=1e-6, cap=caps),
         "entropic": MirrorDescent(static, step=1e-6, reference="entropic"),
         "decaying": MirrorDescent(static, step=decaying(1e-5), start=0.1),

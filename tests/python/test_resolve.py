@@ -2,7 +2,15 @@ import numpy as np
 import pytest
 
 import equiload as el
-from equiload.online import Fading, MirrorDescent, Perfect, Persistence, RecedingHorizon, Resolve
+from equiload.online import (
+    Fading,
+    MirrorDescent,
+    Noisy,
+    Perfect,
+    Persistence,
+    RecedingHorizon,
+    Resolve,
+)
 
 
 def parts(slots: int, before: int, **options: object) -> tuple[el.Problem, el.Problem]:
@@ -113,3 +121,54 @@ def test_a_forecast_looks_back_on_the_given_past() -> None:
 
     el.simulate(RecedingHorizon(problem.static(), forecast, past=past), problem)
     assert seen == [31, 32, 33, 34][: len(seen)] and len(seen) >= 3
+
+
+def test_noise_grows_with_lead_and_holds_on() -> None:
+    rng = np.random.default_rng(0)
+    flat = el.Problem(rng.random((60, 400)), 1e3, np.ones((60, 400)))
+    seen = Noisy(flat, 0.5, scale=10.0, memory=0.9)(3, [], 50)
+    off = np.log([s.price for s in seen])  # (50, 400)
+    for lead in (1, 5, 50):
+        sigma = 0.5 * np.sqrt(1 - np.exp(-2 * lead / 10.0))
+        assert off[lead - 1].std() == pytest.approx(sigma, rel=0.1)
+    assert np.corrcoef(off[40], off[41])[0, 1] == pytest.approx(0.9, abs=0.05)
+    assert np.corrcoef(off[10], off[49])[0, 1] == pytest.approx(0.9**39, abs=0.15)
+    fresh = np.log([s.price for s in Noisy(flat, 0.5)(3, [], 50)])
+    assert abs(np.corrcoef(fresh[40], fresh[41])[0, 1]) < 0.15
+    assert Noisy(flat, 0.5).reach == 24 and Noisy(flat, 0.5, scale=40.0).reach == 80
+    for wrong in ({"scale": 0.0}, {"memory": 1.0}, {"memory": -0.1}):
+        with pytest.raises(el.InputError, match=next(iter(wrong))):
+            Noisy(flat, 0.5, **wrong)
+
+
+def test_blocks_take_turns_and_their_mean_is_played() -> None:
+    """A price is a mean of what suits each block; a solve in between renews one of them."""
+    past, problem = parts(30, 12)
+    static = problem.static()
+    policy = Resolve(static, past, memory=12, every=1, samples=3, blocks=3, tol=1e-6)
+    first = policy.step(problem.slot(0)).prices["carbon"]
+    alone = []
+    for n in range(3):
+        block = [past.slot(t) for t in range(12 - 4 * (n + 1), 12 - 4 * n)]
+        one = Resolve(static, block, memory=4, every=1, samples=3, blocks=1, tol=1e-6)
+        alone.append(one.step(problem.slot(0)).prices["carbon"])
+    np.testing.assert_allclose(
+        first, np.average(alone, axis=0, weights=[1, 1 / 2, 1 / 3]), rtol=1e-9
+    )
+    tables = [policy.state_dict()["price/carbon"]]
+    for t in range(1, 4):
+        policy.step(problem.slot(t))
+        tables.append(policy.state_dict()["price/carbon"])
+    for n in range(3):
+        moved = (tables[n + 1] != tables[n]).any(axis=1)
+        np.testing.assert_array_equal(moved, np.arange(3) == n)
+
+
+def test_mirror_descent_rehearses_the_past() -> None:
+    past, problem = parts(72, 96)
+    offline = el.solve(problem, tol=1e-5)
+    static = problem.static()
+    told = el.simulate(MirrorDescent(static, past=past), problem).regret(offline)
+    assert told < el.simulate(MirrorDescent(static), problem).regret(offline)
+    with pytest.raises(el.InputError, match="past: slot 0 has 5 sites; the problem has 12"):
+        MirrorDescent(static, past=el.data.world(5, 6, 2))

@@ -53,35 +53,80 @@ class Noisy(Perfect):
     problem : Problem
         The problem that will come true.
     sigma : float
-        Standard deviation of the logarithm of the factors, at least 0; independent for every slot,
+        Standard deviation of the logarithm of the factors, at least 0; independent for every
         gateway, site and series. Capacities are known.
     seed : int
-        The same seed gives the same errors for a slot, whenever it is forecast.
+        The same seed gives the same errors for a slot, up to their growth, whenever it is forecast.
+    scale : float, optional
+        Lets errors grow with the lead: at h slots they have the standard deviation
+        ``sigma * sqrt(1 - exp(-2 h / scale))``, as a process that is drawn back to its mean drifts
+        away from where it was. By default they have all of `sigma` from the next slot on.
+    memory : float
+        Correlation of the errors of one slot and the next, at least 0 and below 1.
+
+    Attributes
+    ----------
+    reach : int
+        A day; with a scale twice that, between a day and a week.
+
+    Raises
+    ------
+    InputError
+        If a setting is out of range.
     """
 
-    def __init__(self, problem: Problem, sigma: float, seed: int = 0) -> None:
+    def __init__(
+        self,
+        problem: Problem,
+        sigma: float,
+        seed: int = 0,
+        scale: float | None = None,
+        memory: float = 0.0,
+    ) -> None:
         super().__init__(problem)
-        self.reach = DAY
         self.sigma = read_number("sigma", sigma, "it must be finite and not negative", 0.0)
         self.seed = read_count("seed", seed, 0)
+        self.scale = scale
+        self.reach = DAY
+        if scale is not None:
+            self.scale = read_number("scale", scale, "it must be above 0", 0.0, open_=True)
+            self.reach = int(np.clip(2 * self.scale, DAY, WEEK))
+        rule = "it must be at least 0 and below 1"
+        self.memory = read_number("memory", memory, rule, 0.0)
+        if self.memory >= 1.0:
+            raise InputError(f"memory is {memory}; {rule}")
 
     def __call__(self, slot: int, past: Sequence[Slot], slots: int) -> list[Slot]:
         """Return what is believed of the slots that will come."""
-        return [
-            self._blurred(slot + 1 + n, s)
-            for n, s in enumerate(super().__call__(slot, past, slots))
-        ]
+        believed = []
+        for lead, true in enumerate(super().__call__(slot, past, slots), start=1):
+            grown = 1.0 if self.scale is None else np.sqrt(-np.expm1(-2 * lead / self.scale))
+            believed.append(self._blurred(slot + lead, true, self.sigma * float(grown)))
+        return believed
 
-    def _blurred(self, t: int, slot: Slot) -> Slot:
-        rng = np.random.default_rng([self.seed, t])
+    def _blurred(self, t: int, slot: Slot, sigma: float) -> Slot:
+        series = {"demand": slot.demand, "price": slot.price, **slot.footprints}
+        ends = np.cumsum([values.size for values in series.values()])
+        errors = np.split(self._errors(t, int(ends[-1])), ends[:-1])
+        off = {
+            name: values * np.exp(sigma * error - sigma**2 / 2)
+            for (name, values), error in zip(series.items(), errors, strict=True)
+        }
+        demand, price = off.pop("demand"), off.pop("price")
+        return Slot(demand, slot.capacity, price, off, slot.quadratic, slot.idle)
 
-        def off(values: FloatArray) -> FloatArray:
-            noise = rng.standard_normal(values.size)
-            return values * np.exp(self.sigma * noise - self.sigma**2 / 2)
-
-        demand, price = off(slot.demand), off(slot.price)
-        burdens = {name: off(values) for name, values in slot.footprints.items()}
-        return Slot(demand, slot.capacity, price, burdens, slot.quadratic, slot.idle)
+    def _errors(self, t: int, count: int) -> FloatArray:
+        """Return errors of unit variance; those of a slot hold on to those of the slots before."""
+        errors: FloatArray = np.random.default_rng([self.seed, t]).standard_normal(count)
+        if self.memory == 0.0:
+            return errors
+        # What is older than so many slots has less than a thousandth of the weight.
+        reach = min(t, int(np.ceil(np.log(1e-3) / np.log(self.memory))))
+        for age in range(1, reach + 1):
+            earlier = np.random.default_rng([self.seed, t - age]).standard_normal(count)
+            errors = errors + self.memory**age * earlier
+        variance = (1 - self.memory ** (2 * (reach + 1))) / (1 - self.memory**2)
+        return errors / float(np.sqrt(variance))
 
 
 class Persistence:

@@ -8,7 +8,7 @@ footprint, whatever its unit.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Literal
 
@@ -17,13 +17,15 @@ import numpy as np
 from .._arrays import FloatArray, read_number, require_a
 from ..equity import Equity
 from ..errors import InputError
+from ..problem import Problem
 from ..slots import Slot, Static
 from .geometry import auxiliary, dual_set
+from .history import read_past
 from .policy import Decision, Policy
 
 __all__ = ["MirrorDescent"]
 
-REHEARSALS = 64  # dual steps on the first slot before its decision
+REHEARSALS = 64  # dual steps before the first decision, at least
 SHARE = (
     0.2  # of the newest prices in those played: an average over about a quarter of a day of hours
 )
@@ -51,8 +53,9 @@ class MirrorDescent(Policy):
     D(\theta, \theta_0)/\eta` over phi's dual set, which is where an unlimited `cap` would keep it,
     and :math:`\eta = \sqrt{2 \ln G / (V n)}`, the best step for the n slots that are left if
     their burdens spread as those seen so far (mean square spread V).  :math:`\theta_0` comes from
-    rehearsing the first slot 64 times before deciding it, and the prices played are a running
-    average (a fifth of the newest).  Nothing is known of later slots but how many there are.
+    rehearsing the past slots, or without any the first slot 64 times, before the first decision,
+    and the prices played are a running average (a fifth of the newest).  Nothing is known of later
+    slots but how many there are.
 
     Parameters
     ----------
@@ -71,12 +74,14 @@ class MirrorDescent(Policy):
     start : float or mapping of str to array_like, optional
         Prices to start from as a share of ``mu w``: one number for all regions, or (G,) by
         footprint. By default 0 (Euclidean), 1/G (entropic), or the rehearsed prices (auto).
+    past : Problem or sequence of Slot, optional
+        Slots that came before the first one, for ``step="auto"`` to rehearse.
 
     Raises
     ------
     InputError
         If a setting is out of range, an entropic start is not above 0, or an equity term is a
-        budget.
+        budget, or a past slot does not fit the problem.
 
     References
     ----------
@@ -92,6 +97,7 @@ class MirrorDescent(Policy):
         cap: float | Mapping[str, float] | None = None,
         reference: Reference | None = None,
         start: float | Mapping[str, Any] | None = None,
+        past: Problem | Sequence[Slot] | None = None,
     ) -> None:
         require_a("static", static, Static, "Static: problem.static()")
         self.step_size = _read_step(step)
@@ -109,6 +115,7 @@ class MirrorDescent(Policy):
         }
         self._cap = _read_cap(cap, self._terms)
         self._given = start
+        self._before = read_past(static, past)
         self._start = {name: self._first(name, start, static) for name in self._terms}
         super().__init__(static)
 
@@ -128,7 +135,7 @@ class MirrorDescent(Policy):
     def decide(self, slot: Slot) -> Decision:
         """Serve the slot at the present prices."""
         if self.slot == 0 and self.step_size is None and self._given is None:
-            self._rehearse(slot)
+            self._rehearse(self._before or [slot])
         prices = self.prices
         return self._serve(slot, self._burdened(slot, prices), prices)
 
@@ -188,20 +195,22 @@ class MirrorDescent(Policy):
         step = math.sqrt(2 * size / variance) if variance > 0 else 0.0
         return self._sets[name].leader(self._origin[name], step * score, self.reference)
 
-    def _rehearse(self, slot: Slot) -> None:
-        """Find first prices: those that suit the first slot, were it to come again and again."""
+    def _rehearse(self, slots: Sequence[Slot]) -> None:
+        """Find first prices: those that suit these slots, were they to come again and again."""
         self._origin = {name: value.copy() for name, value in self._start.items()}
         theta, horizon = dict(self._origin), self.static.slots
         zeros = {name: np.zeros(value.size) for name, value in theta.items()}
         mean, total, squares = dict(zeros), dict(zeros), dict.fromkeys(theta, 0.0)
-        for _ in range(REHEARSALS):
+        rounds = max(REHEARSALS, len(slots))
+        for n in range(rounds):
+            slot = slots[n % len(slots)]
             prices = {name: self._scale[name] * value for name, value in theta.items()}
             done = self._dispatch(slot, self._burdened(slot, prices), self._committed, self.left)
             for name, scale in self._scale.items():
                 money = scale * self.burden(name, slot, done.load[0])
                 if horizon is not None:
                     money = money + scale * self.static.history[name] / horizon
-                mean[name] = mean[name] + theta[name] / REHEARSALS
+                mean[name] = mean[name] + theta[name] / rounds
                 total[name] = total[name] + money
                 squares[name] += 2 * self._sets[name].spread(money, self.reference)
                 theta[name] = self._lead(name, total[name], squares[name])

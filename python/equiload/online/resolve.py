@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .._arrays import FloatArray, read_count, read_number
 from ..network import Network
@@ -22,18 +24,54 @@ MOST_ITERATIONS = 5_000  # of a solve; a few in a thousand would take any number
 SHORTEST = 24  # slots to plan for, at least, where nobody knows the horizon
 
 
+@dataclass(frozen=True)
+class _Solved:
+    """The latest prices that suit each block's future."""
+
+    turn: int  # the solves so far; it says whose turn is next
+    known: NDArray[np.bool_]  # (blocks,)
+    prices: dict[str, FloatArray]  # (blocks, G)
+
+    @classmethod
+    def none(cls, burdens: Mapping[str, FloatArray], blocks: int) -> _Solved:
+        """Return that nothing has been solved yet."""
+        empty = {name: np.zeros((blocks, value.size)) for name, value in burdens.items()}
+        return cls(0, np.zeros(blocks, bool), empty)
+
+    @property
+    def mean(self) -> dict[str, FloatArray]:
+        """The mean over the blocks, the older the less; 0 while there are none."""
+        weight = self.known / (1.0 + np.arange(self.known.size))
+        weight = weight / max(weight.sum(), 1e-300)
+        return {name: weight @ value for name, value in self.prices.items()}
+
+    def renewed(self, block: int, prices: Mapping[str, FloatArray] | None) -> _Solved:
+        """Return these with the prices of one block replaced, if there are new ones."""
+        if prices is None:
+            return replace(self, turn=self.turn + 1)
+        known, table = self.known.copy(), dict(self.prices)
+        known[block] = True
+        for name, value in prices.items():
+            table[name] = table[name].copy()
+            table[name][block] = value
+        return _Solved(self.turn + 1, known, table)
+
+
 class Resolve(Policy):
     r"""Solves what remains of the horizon with past slots in place of the future, and no forecast.
 
-    With the burdens E so far, n slots left after the present one and m slots s sampled evenly from
-    the latest `memory` ones, the prices of the regions' burdens are those of
+    The latest `memory` slots, cut into blocks of consecutive ones, are as many futures that there
+    may be. With the burdens E so far, n slots left after the present one and m slots s sampled
+    evenly from a block, the prices of the regions' burdens that suit this future are those of
 
     .. math:: \min\; C_t + \tfrac{n}{m+1} \sum_{s} C_s
               + \sum_r \mu_r \phi_r\bigl(w_r (E_r + B_{r,t} + \tfrac{n}{m+1} \sum_s B_{r,s})\bigr)
 
     over what is done in each of these slots, the present one also counting as a sample; C is a
-    slot's cost and B its burdens. The slot is then served at these prices. What went wrong so far
-    is in E, so prices answer to it at once, and at the end of the horizon exactly.
+    slot's cost and B its burdens. A slot is served at the mean of these prices over the blocks,
+    which is the slope of the mean cost of what remains; the k-th latest block counts 1/k. The
+    blocks take turns: each solve renews the prices of one, and only the last slots solve all. What
+    went wrong so far is in E, so prices answer to it, and at the end of the horizon exactly.
 
     Parameters
     ----------
@@ -43,7 +81,7 @@ class Resolve(Policy):
     past : Problem or sequence of Slot, optional
         Slots that came before the first one, for instance the week before.
     memory : int
-        Latest slots to sample from. Few of them follow a price that drifts, many tell its level.
+        Latest slots to take futures from: two weeks of hours.
     every : int
         Solve every so many slots; in between the prices stay.
     samples : int
@@ -52,6 +90,8 @@ class Resolve(Policy):
         Certified gap of a solve, relative to its cost.
     threads : int, optional
         Threads of the solver; the answer has the same bits for any number.
+    blocks : int
+        How many blocks the memory has: of two days each; with 1 all samples come from all of it.
 
     Raises
     ------
@@ -73,15 +113,17 @@ class Resolve(Policy):
         self,
         static: Static,
         past: Problem | Sequence[Slot] | None = None,
-        memory: int = 96,
-        every: int = 4,
-        samples: int = 24,
-        tol: float = 1e-4,
+        memory: int = 336,
+        every: int = 2,
+        samples: int = 12,
+        tol: float = 1e-3,
         threads: int | None = 1,
+        blocks: int = 7,
     ) -> None:
         self.memory = read_count("memory", memory)
         self.every = read_count("every", every)
         self.samples = read_count("samples", samples)
+        self.blocks = min(read_count("blocks", blocks), self.memory)
         self.tol = read_number("tol", tol, "it must be above 0", 0.0, open_=True)
         self.threads = threads
         self._given = read_past(static, past)[-self.memory :]
@@ -92,48 +134,80 @@ class Resolve(Policy):
         """Forget everything but the given past: the next slot is the first."""
         super().reset()
         self._past = list(self._given)
-        self._prices = {name: np.zeros_like(value) for name, value in self.burdens.items()}
+        self._solved = _Solved.none(self.burdens, self.blocks)
+        self._next: tuple[int, _Solved] | None = None
 
     def decide(self, slot: Slot) -> Decision:
         """Serve the slot at the prices of what remains, solved anew if it is due."""
-        prices = self._solved(slot) if self.slot % self.every == 0 else self._prices
-        return self._serve(slot, self._burdened(slot, prices), prices)
+        solved = self._solved
+        if self.slot % self.every == 0:
+            solved = self._solve(slot)
+            self._next = self.slot, solved
+        return self._serve(slot, self._burdened(slot, solved.mean), solved.mean)
 
     def observe(self, slot: Slot, decision: Decision) -> None:
         """Take a decision as done, and keep its prices until the next solve."""
-        self._prices = {name: decision.prices.get(name, p) for name, p in self._prices.items()}
+        if self._next is not None and self._next[0] == self.slot:
+            self._solved = self._next[1]
         super().observe(slot, decision)
 
     def state_dict(self) -> dict[str, Any]:
         """Return all that a policy of the same settings needs to go on with equal bits."""
-        prices = {f"price/{name}": value.copy() for name, value in self._prices.items()}
-        return super().state_dict() | prices | pack_slots(self._past)
+        state = super().state_dict() | pack_slots(self._past)
+        state |= {"turn": self._solved.turn, "known": self._solved.known.copy()}
+        return state | {f"price/{n}": value.copy() for n, value in self._solved.prices.items()}
 
     def _load(self, state: Mapping[str, Any]) -> None:
-        self._prices = {name: np.array(state[f"price/{name}"]) for name in self._prices}
+        prices = {name: np.array(state[f"price/{name}"]) for name in self.static.footprints}
+        self._solved = _Solved(int(state["turn"]), np.array(state["known"]), prices)
         self._past = unpack_slots(state, self.static.footprints)
 
     def _learn(self, slot: Slot, burdens: Mapping[str, FloatArray]) -> None:
         self._past = [*self._past[1 - self.memory :], slot] if self.memory > 1 else [slot]
 
-    def _solved(self, slot: Slot) -> dict[str, FloatArray]:
-        """Return the prices of what remains; the last ones where it has no answer."""
-        problem = self._remains(slot)
+    def _solve(self, slot: Slot) -> _Solved:
+        """Renew the prices of the block whose turn it is, of all at the start and at the end."""
+        futures = self._futures()
+        last = self.left is not None and self.left < len(futures) * self.every
+        solved = self._solved
+        for _ in futures if last or not solved.known[: len(futures)].all() else futures[:1]:
+            block = solved.turn % len(futures)
+            solved = solved.renewed(block, self._prices_of(self._remains(slot, futures[block])))
+        return solved
+
+    def _futures(self) -> list[list[Slot]]:
+        """Return the samples of every block of the memory, the latest first."""
+        length = self.memory // self.blocks
+        count = min(max(1, len(self._past) // length), self.blocks)
+        if count == 1:
+            return [self._sampled(self._past)]
+        ends = [len(self._past) - n * length for n in range(count)]
+        return [self._sampled(self._past[end - length : end]) for end in ends]
+
+    def _sampled(self, block: list[Slot]) -> list[Slot]:
+        count = len(block)
+        if count <= self.samples:
+            return block
+        chosen = np.unique(np.round(np.linspace(0, count - 1, self.samples)).astype(int))
+        return [block[n] for n in chosen]
+
+    def _prices_of(self, problem: Problem) -> dict[str, FloatArray] | None:
+        """Return the prices of what remains, or None where it has no answer."""
         settings: dict[str, Any] = {"tol": self.tol, "threads": self.threads}
         settings["max_iterations"] = MOST_ITERATIONS
         answer = solve(problem, **settings)
         if answer.status == "infeasible" and problem.shed_cost is None:
             answer = solve(problem.replace(shed_cost=out_of_reach(problem)), **settings)
         if answer.status not in ("optimal", "feasible"):
-            return self._prices
+            return None
         return {name: np.array(value) for name, value in answer.prices.equity.items()}
 
-    def _remains(self, slot: Slot) -> Problem:
+    def _remains(self, slot: Slot, future: list[Slot]) -> Problem:
         """Build the problem of the present slot and the weighted samples."""
         left = max(self.slot, SHORTEST) if self.left is None else self.left
         slots, weight = [slot], np.ones(1)
         if left > 0:
-            slots += self._sampled()
+            slots += future
             weight = np.full(len(slots), left / len(slots))
             weight[0] += 1.0
         weight = weight[:, None]
@@ -157,13 +231,6 @@ class Resolve(Policy):
             shed_cost=static.shed_cost,
             idle_power=None if slot.idle is None else weight * np.array([s.idle for s in slots]),
         )
-
-    def _sampled(self) -> list[Slot]:
-        count = len(self._past)
-        if count <= self.samples:
-            return self._past
-        chosen = np.unique(np.round(np.linspace(0, count - 1, self.samples)).astype(int))
-        return [self._past[n] for n in chosen]
 
 
 def _without_delays(network: Network) -> Network:
