@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 RUN = ("tour.md", "own_data.md", "certificate.md", "howto.md", "index.md")
 RUN += ("tutorials/study.md", "tutorials/control.md", "tutorials/simulators.md")
 # Those beside the names that their text speaks of.
-TOLD = ("../README.md", "online.md", "api.md")
+TOLD = ("../README.md", "online.md", "library.md", "api.md")
 # Needs eight processes, and packages that are not for every machine; test_distributed.py does it.
 # So do the instances of the library, which are large; test_library.py makes them.
 ELSEWHERE = ("distributed.md", "library.md")
