@@ -83,17 +83,9 @@ def trust(session: nox.Session) -> None:
 
 @nox.session
 def sanitized(session: nox.Session) -> None:
-    """All Python tests under the address and undefined-behaviour sanitizers."""
-    flags = "-O1 -g1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all"
-    build = f"-DEQUILOAD_CUDA=OFF -DCMAKE_BUILD_TYPE=None -DCMAKE_CXX_FLAGS='{flags}'"
-    session.install(".[test]", env={"CMAKE_ARGS": build})
-    names = ("libasan.so", "libstdc++.so")
-    found = [
-        str(session.run("gcc", f"-print-file-name={name}", silent=True, external=True)).strip()
-        for name in names
-    ]
-    env = {"LD_PRELOAD": " ".join(found), "ASAN_OPTIONS": "detect_leaks=0"}
-    session.run("pytest", *session.posargs, env=env)
+    """Pytest, with its arguments, under the address and undefined-behaviour sanitizers."""
+    session.install(".[test]", env=ONE_ARCHITECTURE)
+    session.run("bash", ".ci/sanitized", *session.posargs, external=True)
 
 
 @nox.session
