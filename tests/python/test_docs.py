@@ -26,7 +26,7 @@ RUN += ("tutorials/study.md", "tutorials/control.md", "tutorials/simulators.md")
 TOLD = ("../README.md", "online.md", "library.md", "api.md")
 # Needs eight processes, and packages that are not for every machine; test_distributed.py does it.
 # So do the instances of the library, which are large; test_library.py makes them.
-ELSEWHERE = ("distributed.md", "library.md")
+ELSEWHERE = ("distributed.md",)
 # Notebooks run when the documentation is built, and an error in one fails the build.
 NOTEBOOKS = ("gallery.md", "tutorials/questions.md")
 PAGES = sorted([*ROOT.glob("docs/*.md"), *ROOT.glob("docs/tutorials/*.md"), ROOT / "README.md"])
