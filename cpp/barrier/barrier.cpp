@@ -7,6 +7,8 @@
 #include <numeric>
 #include <utility>
 
+#include "core/budgets.hpp"
+#include "core/certificate.hpp"
 #include "core/repair.hpp"
 
 namespace equiload {
@@ -86,9 +88,6 @@ bool barrier_applies(const Problem& problem) {
     for (const Footprint& f : problem.footprints) {
         if (f.kind == EquityKind::none) continue;
         if (EquityFunction(f).dual_set().shape == DualSet::Shape::other) return false;
-        if (!f.limited()) continue;
-        for (std::size_t g = 0; g < f.regions(); ++g)  // a budget that is spent leaves no interior
-            if (!(f.limit[g] > f.history[g] * (1 + 1e-6))) return false;
     }
     const Queues queues(problem);
     if (!queues.fit()) return false;
@@ -111,7 +110,8 @@ Barrier::Barrier(const Run& run, HostCandidates& candidates, const BarrierKernel
       tol_(tol),
       kernels_(kernels),
       queues_(run.reduced),
-      blocks_(queues_.base(), equity_, kernels.lanes, team,
+      open_cells_(close_spent_cells(queues_.base(), open_capacity_)),
+      blocks_(open_cells_, equity_, kernels.lanes, team,
               queues_.queues().empty() ? capacity_slack(tol) : 0.0),
       data_(blocks_.data),
       order_(queues_.base(), queued_gateways(queues_)),
@@ -119,7 +119,7 @@ Barrier::Barrier(const Run& run, HostCandidates& candidates, const BarrierKernel
       backlogs_(queues_.queues(), run.reduced.slots),
       sums_(blocks_, equity_.footprints()),
       first_sums_(blocks_, 3 * equity_.footprints()) {
-    const Problem& problem = queues_.base();
+    const Problem& problem = open_cells_;
     for (double** array : {&in_.x, &in_.z, &in_.inv_d, &in_.target}) *array = blocks_.make(problem.arcs);
     for (double** array : {&in_.s, &in_.u, &in_.ds, &in_.du, &in_.load, &in_.price, &in_.kappa, &in_.eta,
                            &in_.gamma, &in_.flow, &in_.shifted, &in_.push, &in_.dy})
@@ -254,7 +254,7 @@ void Barrier::start(List) {
         }
     }
     complementarity_ += equity_pairs({0.0, 0.0});
-    progress_ = complementarity_, progress_at_ = 1;
+    progress_ = complementarity_;
 }
 
 // The limits of budgets; where there is none, one out of reach.
@@ -274,8 +274,9 @@ void Barrier::set_limits() {
         for (std::size_t g = 0; g < most.size(); ++g) {
             const double limit = term.data->limit[g], history = term.data->history[g];
             const double w = term.data->sensitivity[g];
-            limit_[term.first + g] = w * (std::isinf(limit) ? history + 2 * energy * most[g] + 1 : limit);
-            if (!std::isinf(limit)) room_[term.first + g] = w * (limit - history);
+            const bool open = std::isinf(limit) || is_spent(*term.data, g);  // or all its cells are closed
+            limit_[term.first + g] = w * (open ? history + 2 * energy * most[g] + 1 : limit);
+            if (!open) room_[term.first + g] = w * (limit - history);
         }
     }
     ceiling_ = limit_;
@@ -836,9 +837,35 @@ void Barrier::propose(List) {
         const double share = term.budget() ? 1.0 : term.data->weight / dual_size(term, {from, lambda.size()});
         for (std::size_t g = 0; g < lambda.size(); ++g) {
             const std::size_t n = term.first + g;
-            const bool unlimited = term.budget() && std::isinf(term.data->limit[g]);
+            const bool unlimited =
+                term.budget() && (std::isinf(term.data->limit[g]) || is_spent(*term.data, g));
             lambda[g] = unlimited ? 0.0 : term.data->sensitivity[g] * std::min(pi_[n] * share, most_[n]);
         }
+    }
+    price_spent_budgets(prices);
+}
+
+// What keeps work away from the closed cells of a spent budget is the budget's price, and costs nothing.
+void Barrier::price_spent_budgets(Prices& prices) const {
+    const Problem& p = blocks_.problem;
+    for (const Term& term : terms_) {
+        if (!term.budget()) continue;
+        const std::size_t footprint = equity_.footprint(term.r);
+        std::vector<double>& lambda = prices.equity[footprint];
+        std::vector<double> highest(lambda.size(), 0.0);
+        const std::vector<double> others = equiload::site_prices(p, prices.equity);
+        for (std::size_t i = 0; i < p.sites; ++i) {
+            const auto g = static_cast<std::size_t>(term.data->region[i]);
+            for (std::size_t t = 0; t < p.slots && is_spent(*term.data, g); ++t) {
+                const double f = term.data->values.row(t)[i];
+                double cost = p.price.row(t)[i];
+                for (std::size_t r = 0; r < p.footprints.size(); ++r)
+                    cost += others[r * p.sites + i] * p.footprints[r].values.row(t)[i];
+                if (f > 0) highest[g] = std::max(highest[g], (prices.energy[t * p.sites + i] - cost) / f);
+            }
+        }
+        for (std::size_t g = 0; g < lambda.size(); ++g)
+            if (is_spent(*term.data, g)) lambda[g] = highest[g];
     }
 }
 
@@ -859,7 +886,7 @@ void Barrier::price_closed_cells(std::vector<double>& energy) const {
 }
 
 // A predictor and a corrector.
-Method::Turn Barrier::iterate(List, std::int64_t iteration, bool last) {
+Method::Turn Barrier::iterate(List, std::int64_t, bool last) {
     const double bound = std::max(1.0, std::abs(standing_.lower_bound));
     keep_reserve(budget_reserve * tol_, 0.1 * tol_ * bound);
     bend_norms();
@@ -871,8 +898,8 @@ Method::Turn Barrier::iterate(List, std::int64_t iteration, bool last) {
     move(step);
     spent_ = !std::isfinite(complementarity_);
     if (spent_) return {};
-    if (complementarity_ < 0.5 * progress_) progress_ = complementarity_, progress_at_ = iteration;
-    spent_ = iteration - progress_at_ >= patience || std::max(step.primal, step.dual) < least_step;
+    if (complementarity_ < 0.5 * progress_) progress_ = complementarity_, progress_at_ = steps_;
+    spent_ = steps_++ - progress_at_ >= patience || std::max(step.primal, step.dual) < least_step;
     return last || spent_ || worth_a_check() ? Turn{{0}, {0}} : Turn{{}, {0}};
 }
 

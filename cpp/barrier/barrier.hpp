@@ -115,6 +115,7 @@ class Barrier final : public Method {
     std::vector<double> site_prices(const std::vector<double>& pi, bool with_sums) const;
     std::vector<double> weighted(std::span<const double> site_totals, int power) const;
     void price_closed_cells(std::vector<double>& energy) const;
+    void price_spent_budgets(Prices& prices) const;
     double term_sum(const Term& term, const std::vector<double>& values) const {
         return std::inner_product(lift_.begin() + static_cast<std::ptrdiff_t>(term.first),
                                   lift_.begin() + static_cast<std::ptrdiff_t>(term.end()),
@@ -128,6 +129,8 @@ class Barrier final : public Method {
     const double tol_;
     const BarrierKernels& kernels_;
     const Queues queues_;
+    std::vector<double> open_capacity_;
+    const Problem open_cells_;  // the queues' problem, closed where budgets are spent
     HostBlocks blocks_;
     const BlockProblem& data_;
     EliminationOrder order_;
@@ -156,7 +159,7 @@ class Barrier final : public Method {
     double growth_[3] = {0, 0, 0};  // sums of z dx, x dz, dx dz along the predictor
     double examined_ = std::numeric_limits<double>::infinity();  // the complementarity of the last candidate
     double progress_ = 0;                                        // when it had last halved
-    std::int64_t progress_at_ = 0;
+    std::int64_t steps_ = 0, progress_at_ = 0;
     bool spent_ = false;
 };
 

@@ -13,7 +13,7 @@ Problem close_spent_cells(const Problem& problem, std::vector<double>& capacity)
         if (!f.limited()) continue;
         for (std::size_t i = 0; i < problem.sites; ++i) {
             const auto g = static_cast<std::size_t>(f.region[i]);
-            if (f.limit[g] > f.history[g] * (1 + budget_tolerance)) continue;
+            if (!is_spent(f, g)) continue;
             if (capacity.empty())
                 for (std::size_t t = 0; t < problem.slots; ++t)
                     capacity.insert(capacity.end(), problem.capacity.row(t),

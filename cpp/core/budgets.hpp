@@ -12,6 +12,11 @@
 
 namespace equiload {
 
+// Has the history of a region used its budget up?
+inline bool is_spent(const Footprint& budget, std::size_t region) {
+    return !(budget.limit[region] > budget.history[region] * (1 + budget_tolerance));
+}
+
 // The problem with the cells closed whose region's budget is spent by its history: no blend can leave them,
 // a repair can. `capacity` holds what the result then points to.
 Problem close_spent_cells(const Problem& problem, std::vector<double>& capacity);

@@ -62,8 +62,8 @@ class HostSolve {
         const bool applies = settings_.method != "first-order" && barrier_applies(run_.reduced);
         if (settings_.method == "barrier" && !applies)
             throw InputError(
-                "method: barrier takes no delayed arcs but those of a queue, no spent budgets and no slots "
-                "that are slow to factor");
+                "method: barrier takes no delayed arcs but those of a queue and no slots that are slow "
+                "to factor");
         if (settings_.method != "auto") return applies;
         return applies && (std::isfinite(run_.best.objective) || !run_.equity.bounded()) &&
                !(run_.best.gap() <= settings_.tol);

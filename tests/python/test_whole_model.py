@@ -208,17 +208,18 @@ def test_the_two_methods_agree(fleet, kind):
     assert one.objective == pytest.approx(other.objective, rel=2e-6)
 
 
-def test_a_spent_budget_is_left_to_the_first_order_method(arguments):
+def test_a_spent_budget_closes_its_sites(arguments):
     carbon = np.full((4, 3), 0.4)
     carbon[:, 2] = 0.0
     budget = el.Budget([5.0, np.inf, 5.0])
-    arguments |= {"footprints": {"carbon": carbon}, "equity": {"carbon": budget}}
+    price = np.full((4, 3), 40.0)
+    price[:, 0] = [5.0, -3.0, 30.0, 10.0]  # the cheapest, if it were open
+    arguments |= {"footprints": {"carbon": carbon}, "equity": {"carbon": budget}, "price": price}
     problem = el.Problem(**arguments, history={"carbon": [5.0, 0.0, 5.0]})
     solution = el.solve(problem)
-    assert solution.status == "optimal" and solution.method == "first-order"
+    assert solution.status == "optimal" and solution.method == "barrier"
     assert not solution.site_load[:, 0].any()
-    with pytest.raises(el.InputError, match="no spent budgets"):
-        el.solve(problem, method="barrier")
+    assert_certified(problem, solution, optimum(problem))
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -307,3 +308,38 @@ def test_delays_that_are_no_queue_are_left_to_the_first_order_method(fleet):
     assert el.solve(problem, tol=1e-4).method == "first-order"
     with pytest.raises(el.InputError, match="those of a queue"):
         el.solve(problem, method="barrier")
+
+
+@pytest.mark.parametrize("sites", ["none", "without burden"])
+def test_a_budget_of_zero_on_an_empty_region(fleet, sites):
+    problem = fleet(slots=30)
+    name = next(iter(problem.equity))
+    regions, burden = np.array(problem.regions[name]), np.array(problem.footprints[name])
+    if sites == "none":
+        regions += 1
+    else:
+        burden[:, regions == 0] = 0.0
+    problem = problem.replace(
+        footprints=dict(problem.footprints) | {name: burden}, regions={name: regions}
+    )
+    fair = el.solve(problem, tol=1e-4)
+    limit = np.full(regions.max() + 1, 1.01 * fair.footprints[name].max())
+    limit[0] = 0.0
+    problem = problem.replace(equity=dict(problem.equity) | {name: el.Budget(limit)})
+    solution = el.solve(problem)
+    assert (solution.status, solution.method) == ("optimal", "barrier")
+    assert solution.iterations < 60
+    found = el.certify(problem, solution)
+    assert found.gap <= 1.01e-6 and found.overspent <= 1.001e-9
+
+
+@pytest.mark.parametrize("delay", [0, 3])
+def test_a_budget_that_does_not_bind_beside_a_norm_that_is_nearly_a_maximum(fleet, delay):
+    problem = fleet(slots=30)
+    name, other = problem.equity
+    fair = el.solve(problem, tol=1e-4)
+    terms = {name: el.Budget(10 * fair.footprints[name].max()), other: el.Norm(1500.0, 40.0)}
+    network = problem.network.with_delays(delay, cost_per_slot=0.1) if delay else problem.network
+    solution = el.solve(problem.replace(equity=terms, network=network))
+    assert (solution.status, solution.method) == ("optimal", "barrier")
+    assert solution.iterations < 60
