@@ -17,6 +17,7 @@ from equiload.online import (
     Noisy,
     Perfect,
     RecedingHorizon,
+    Resolve,
     Robust,
 )
 
@@ -32,6 +33,7 @@ for connectivity in ("full", "partial"):
         "Nearest": Nearest(static),
         "eGLB, step 1e-5": MirrorDescent(static, step=1e-5),
         "eGLB, step auto": MirrorDescent(static),
+        "solving again": Resolve(static),
         "yesterday, 24 h": RecedingHorizon(static, window=24),
         "noisy, 24 h": RecedingHorizon(static, guess, window=24),
         "perfect, 24 h": RecedingHorizon(static, Perfect(problem), window=24),

@@ -204,7 +204,7 @@ def test_as_a_process():
 def test_compare_prints_every_policy_beside_the_optimum(scenario, tmp_path, capsys):
     assert main(["compare", str(scenario), "--tol", "1e-3", "--out", str(tmp_path / "out")]) == 0
     out = capsys.readouterr().out
-    for name in ("offline", "GLB-Cost", "GLB-All", "Nearest", "MirrorDescent", "Robust"):
+    for name in ("offline", "GLB-Cost", "GLB-All", "MirrorDescent", "Resolve", "Robust"):
         (line,) = (line for line in out.splitlines() if line.startswith(name + " "))
         assert "%" in line
     assert (tmp_path / "out" / "price-paths.png").exists() != ("no pictures: " in out)

@@ -27,6 +27,7 @@ from .baselines import PRESETS, Greedy, Nearest
 from .horizon import RecedingHorizon
 from .mirror import MirrorDescent
 from .policy import Decision, Policy
+from .resolve import Resolve
 from .robust import Robust
 
 if TYPE_CHECKING:
@@ -524,8 +525,8 @@ def standard_policies(problem: Problem) -> dict[str, Policy]:
     Returns
     -------
     dict of str to Policy
-        By name: baselines, mirror descent, receding horizon (same hour yesterday, 24 slots, planned
-        every 6) and, without delays, the robust combination of the two.
+        By name: baselines, mirror descent, solving again, receding horizon (same hour yesterday, 24
+        slots, planned every 6) and, without delays, the last made robust by mirror descent.
     """
     static = problem.static()
     policies: dict[str, Policy] = {}
@@ -535,6 +536,7 @@ def standard_policies(problem: Problem) -> dict[str, Policy]:
     with contextlib.suppress(InputError):  # nothing says how far a site is
         policies["Nearest"] = Nearest(static)
     policies["MirrorDescent"] = MirrorDescent(static)
+    policies["Resolve"] = Resolve(static)
     policies["RecedingHorizon"] = RecedingHorizon(static, window=24, every=6)
     if not problem.network.delay.any():
         policies["Robust"] = Robust(RecedingHorizon(static, window=24, every=6), trust=0.1)
