@@ -199,15 +199,15 @@ void iterate(DeviceBackend& grid, int count, bool plain = false) {
     for (int k = 1; k <= count; ++k) {
         Pass pass;
         pass.decide = !plain && k % every == 0, pass.measure = !plain && (k + 1) % every == 0;
-        grid.iterate(pass);
+        grid.iteration().iterate(pass);
     }
 }
 
 void start(DeviceBackend& grid, Stopwatch& watch) {
-    grid.price_at_cost(only), grid.bound(only), grid.keep_prices(only);
-    watch.time("plan", [&] { grid.plan(only); });
-    grid.keep_allocation(only);
-    grid.start(only), grid.work_on(only, {});
+    grid.candidates().price_at_cost(only), grid.candidates().bound(only), grid.candidates().keep_prices(only);
+    watch.time("plan", [&] { grid.candidates().plan(only); });
+    grid.candidates().keep_allocation(only);
+    grid.iteration().start(only), grid.iteration().work_on(only, {});
 }
 
 constexpr int warm_up = 64;  // the thresholds of the arc pass start from the last ones
@@ -228,11 +228,11 @@ void time_solve(DeviceBackend& grid, Stopwatch& watch, int iterations) {
     watch.time("iteration", [&] { iterate(grid, iterations); }, iterations);
     Pass keep;
     keep.keep = true;
-    grid.iterate(keep);
-    watch.time("candidate", [&] { grid.candidate(only); });
-    watch.time("bound", [&] { grid.bound(only); });
-    watch.time("evaluate", [&] { grid.evaluate(only); });
-    watch.time("repair", [&] { grid.repair(only); });
+    grid.iteration().iterate(keep);
+    watch.time("candidate", [&] { grid.iteration().candidate(only); });
+    watch.time("bound", [&] { grid.candidates().bound(only); });
+    watch.time("evaluate", [&] { grid.candidates().evaluate(only); });
+    watch.time("repair", [&] { grid.candidates().repair(only); });
     watch.stop_and_print("solve");
 }
 
