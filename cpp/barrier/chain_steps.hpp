@@ -117,8 +117,8 @@ struct ChainTile {
     }
 };
 
-// The same as chain_forward for `width` right-hand sides, a multiple of the lanes:  values and next [n][width],
-// next <- -C values.
+// The same as chain_forward for `width` right-hand sides, a multiple of the lanes:  values and next
+// [n][width], next <- -C values.
 template <class V>
 inline void chain_forward_all(int n, int width, const double* columns, double* values, double* next) {
     const int size = n + 1;
