@@ -74,3 +74,21 @@ def world(sites: int) -> el.Problem:
     """Return a week of hours in one of three sizes, named by the number of sites."""
     gateways, arcs = {50: (20, 10), 200: (50, 16), 1000: (200, 24)}[sites]
     return el.data.world(sites=sites, gateways=gateways, slots=168, seed=0, arcs_per_gateway=arcs)
+
+
+def split_waiting(problem: el.Problem, slots: int, cost_per_slot: float) -> el.Problem:
+    """Let a fifth of every gateway's work wait for up to `slots`, as gateways of their own."""
+    gateways, network = problem.gateways, problem.network
+    doubled = el.Network.from_arcs(
+        np.concatenate([network.gateway, network.gateway + gateways]),
+        np.tile(network.site, 2),
+        energy=np.tile(network.energy, 2),
+        cost=np.tile(network.cost, 2),
+        gateways=2 * gateways,
+        sites=problem.sites,
+    ).with_delays(dict.fromkeys(range(gateways, 2 * gateways), slots), cost_per_slot)
+    return problem.replace(
+        demand=np.hstack([0.8 * problem.demand, 0.2 * problem.demand]),
+        network=doubled,
+        gateway_names=None,
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import equiload as el
 
-from .common import ten_data_centres, world
+from .common import split_waiting, ten_data_centres, world
 
 TOLERANCES = [1e-4, 1e-6]
 THREADS = 2  # as for the peers
@@ -59,3 +59,27 @@ class World(_Solve):
 
     def setup(self, sites: int, _: float) -> None:
         self.problem = world(sites)
+
+
+class Waiting(_Solve):
+    """A week of 50 sites, a fifth of the work of which may wait."""
+
+    params = ([4, 24], TOLERANCES)
+    param_names = ("slots", "tol")
+    timeout = 120.0
+
+    def setup(self, slots: int, _: float) -> None:
+        self.problem = split_waiting(world(50), slots, 0.05)
+
+
+class Norms(_Solve):
+    """A week of 50 sites, q-norms of the burdens."""
+
+    params = ([1.5, 4.0], TOLERANCES)
+    param_names = ("q", "tol")
+    timeout = 120.0
+
+    def setup(self, q: float, _: float) -> None:
+        problem = world(50)
+        equity = {key: el.Norm(term.weight, q) for key, term in problem.equity.items()}
+        self.problem = problem.replace(equity=equity)

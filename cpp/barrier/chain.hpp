@@ -38,7 +38,7 @@ class Chain {
     // Of one slot, for many right-hand sides [width][columns], a multiple of `column_step`:  values <- L^-1
     // values, next <- -C values (what the next slot of the side gets), and matrix -= values' values below the
     // diagonal.
-    static constexpr std::size_t column_step = 16;
+    static constexpr std::size_t column_step = 8;
     void forward(std::size_t slot, std::size_t columns, double* values, double* next, double* matrix) const;
 
  private:

@@ -96,7 +96,7 @@ inline void chain_backward(int n, const double* columns, double* value, const do
 }
 
 // The rows of a tile of right-hand sides, side by side.
-inline constexpr int chain_rows = 4, chain_packs = 2;
+inline constexpr int chain_rows = 4, chain_packs = 1;
 
 template <class V>
 struct ChainTile {
@@ -117,8 +117,8 @@ struct ChainTile {
     }
 };
 
-// The same as chain_forward for `width` right-hand sides, a multiple of 2 lanes:  values and next [n][width],
-// next <- -C values.
+// The same as chain_forward for `width` right-hand sides, a multiple of the lanes:  values and next
+// [n][width], next <- -C values.
 template <class V>
 inline void chain_forward_all(int n, int width, const double* columns, double* values, double* next) {
     const int size = n + 1;
