@@ -53,14 +53,8 @@ def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch):
 
 def told() -> dict[str, object]:
     """Return a fleet under the names that the pages use."""
-    pandas = pytest.importorskip("pandas")
     problem = el.data.world(6, 4, 24)
     return {
-        "pandas": pandas,
-        "hours": pandas.date_range("2024-01-01", periods=24, freq="h"),
-        "values": problem.price[:, :2],
-        "other": problem.footprints["carbon"][:, :2],
-        "demand": 0.1 * problem.demand,
         "el": el,
         "problem": problem,
         "d": problem.demand,

@@ -22,7 +22,7 @@ from ..verifying import verify
 from . import layout
 from .archive import reading_archive, write_archive
 from .dataset import to_xarray as problem_to_xarray
-from .disk import parse_json, read_path
+from .disk import parse_json, read_archive_path
 from .layout import Arrays, Header, Key, Variables, is_number, is_text, list_of
 from .netcdf import read_netcdf, write_netcdf
 
@@ -69,7 +69,7 @@ _REASON = {
 
 def save(solution: Answer, path: str | os.PathLike[str]) -> None:
     """Write a solution, in NumPy arrays, and its problem; see `Solution.save`."""
-    path = _checked(path)
+    path = read_archive_path(path)
     if path.suffix == ".nc":
         write_netcdf(to_xarray(solution), path)
         return
@@ -85,7 +85,7 @@ def flat(solution: Answer) -> dict[str, AnyArray]:
 
 def load(path: str | os.PathLike[str], verified: bool = True) -> Answer:
     """Read what `save` wrote; see `Solution.load`."""
-    path = _checked(path)
+    path = read_archive_path(path)
     if path.suffix == ".nc":
         solution = assemble(read_netcdf(path), path)
     else:
@@ -211,10 +211,3 @@ def _checked_tables(
             continue
         tables[name] = layout.checked_table(name, arrays[name], field, sizes, source)
     return tables
-
-
-def _checked(path: str | os.PathLike[str]) -> Path:
-    path = read_path(path)
-    if path.suffix not in (".npz", ".nc"):
-        raise InputError(f"{path}: the name must end in .npz or .nc")
-    return path

@@ -33,6 +33,14 @@ def read_path(value: object) -> Path:
         raise InputError(f"path: {error}") from None
 
 
+def read_archive_path(value: object) -> Path:
+    """Read the path of a file that holds a problem and what became of it."""
+    path = read_path(value)
+    if path.suffix not in (".npz", ".nc"):
+        raise InputError(f"{path}: the name must end in .npz or .nc")
+    return path
+
+
 @contextlib.contextmanager
 def speaking_of(path: Path) -> Iterator[None]:
     """Turn what the operating system says about a file into an `InputError` of one line."""

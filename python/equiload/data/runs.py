@@ -23,7 +23,7 @@ from ..problem import Problem
 from . import answers, layout
 from .archive import reading_archive, write_archive
 from .dataset import to_xarray as problem_to_xarray
-from .disk import parse_json, read_path
+from .disk import parse_json, read_archive_path
 from .layout import Arrays, Key, Variables, is_text, list_of
 from .netcdf import read_netcdf, write_netcdf
 
@@ -90,7 +90,7 @@ def save(
     path: str | os.PathLike[str],
 ) -> None:
     """Write runs on one problem, by name, and the offline optimum; see `Comparison.save`."""
-    path = _checked(path)
+    path = read_archive_path(path)
     fields: dict[str, layout.Field] = {}
     tables: Variables = {}
     for number, run in enumerate(runs.values()):
@@ -119,7 +119,7 @@ def save(
 
 def load(path: str | os.PathLike[str]) -> tuple[Problem, dict[str, Record], Answer | None]:
     """Read what `save` wrote, checking that the plans keep demand and capacities."""
-    path = _checked(path)
+    path = read_archive_path(path)
     if path.suffix == ".nc":
         return _assemble(read_netcdf(path), path)
     with reading_archive(path, _WHAT) as archive:
@@ -207,10 +207,3 @@ def _complaints(problem: Problem, record: Record) -> list[str]:
     if (off > _KEPT * problem.demand[:slots] + 1e-12).any():
         found.append("demand is not kept")
     return found
-
-
-def _checked(path: str | os.PathLike[str]) -> Path:
-    path = read_path(path)
-    if path.suffix not in (".npz", ".nc"):
-        raise InputError(f"{path}: the name must end in .npz or .nc")
-    return path
