@@ -197,11 +197,19 @@ constexpr int block_of(int members) {
     return std::clamp((members + warp_size - 1) / warp_size * warp_size, warp_size, most);
 }
 
+// Groups that a multiprocessor should have room for, where a functor says so; 0 leaves it to the compiler.
+template <class Functor>
+constexpr int groups_each() {
+    if constexpr (requires { Functor::groups_each; })
+        return Functor::groups_each;
+    else
+        return 0;
+}
+
 // An item a block, `blockIdx.x` its place. The bounds make sure that the block can be launched, on whatever
-// device, as the number of threads decides how sums are rounded; and that a multiprocessor has sixteen warps
-// that search, as many as the blocks that the smallest takes: they wait for each step before the next.
+// device, as the number of threads decides how sums are rounded.
 template <int threads, class Functor>
-__global__ void __launch_bounds__(threads, threads == warp_size ? 16 : 1) run_groups(long count, Functor functor) {
+__global__ void __launch_bounds__(threads, groups_each<Functor>()) run_groups(long count, Functor functor) {
     extern __shared__ double shared_scratch[];
     const BlockGroup<threads> group(shared_scratch);
     for (long n = blockIdx.x; n < count; n += gridDim.x) {
@@ -476,7 +484,8 @@ class CudaMachine {
         check(cudaLaunchKernelEx(&config, kernel, Parameters(arguments)...), "launching a kernel");
     }
 
-    int ordinal_, processors_ = 0, shared_ = 0, reserved_shared_ = 0;  // bytes of a multiprocessor, of a block
+    int ordinal_, processors_ = 0, shared_ = 0,
+                  reserved_shared_ = 0;  // bytes of a multiprocessor, of a block
     Owned<cudaStream_t, DestroyStream> own_, recording_;
     cudaStream_t stream_ = nullptr;
     std::unique_ptr<char, FreeDevice> slab_;

@@ -111,8 +111,8 @@ EQUILOAD_HD void expect_burden(G group, const EquityState& e, const double* tota
     }
 }
 
-// Gauss-Seidel over the footprints of the quadratic model around start_prices. Returns the largest change of a
-// price, relative to the footprint's largest.
+// Gauss-Seidel over the footprints of the quadratic model around start_prices. Returns the largest change of
+// a price, relative to the footprint's largest.
 template <class G>
 EQUILOAD_HD double sweep(G group, const EquityState& e, const double* totals) {
     double change = 0;

@@ -217,8 +217,8 @@ class GridIteration final : public Iteration {
     void arc_pass(Listed there, const Pass& pass) {
         for (const RowClass& rows : data_.network().row_classes())
             where_delayed([&]<bool Delayed>(std::bool_constant<Delayed>) {
-                const grid::ArcPass<Stored, Delayed> step{
-                    on(there), data_.network().gateways(rows), pass, lists_.parts()};
+                const grid::ArcPass<Stored, Delayed> step{on(there), data_.network().gateways(rows), pass,
+                                                          lists_.parts()};
                 machine_.for_each(data_.lanes(there, rows.count), rows.longest, step);
             });
         if (pass.measure) sum_parts(there, z_.moved, m_.gateways, Lane::width);

@@ -381,6 +381,9 @@ struct DualCandidate {  // an item a cell; the next pass that needs v_plus write
 
 // An item a scenario, for a group: its prices move by a Newton step.
 struct EquityStep {
+    static constexpr int groups_each =
+        1;  // of a multiprocessor: there are few scenarios, none spills for room
+
     const int* list;
     const EquityState* states;  // [scenario]
     const double* totals;       // [scenario][quantity][site]

@@ -84,8 +84,8 @@ std::vector<double> reductions(int processors, long count) {
     std::vector<double> data(values.size()), result(found.size());
     for (std::size_t k = 0; k < data.size(); ++k) data[k] = 1.0 / static_cast<double>(k + 1);
     machine.upload(values.data(), data.data(), data.size());
-    machine.for_each_group<members>(
-        count, Reduce{length, most_members, values.data(), seen.data(), found.data()});
+    machine.for_each_group<members>(count,
+                                    Reduce{length, most_members, values.data(), seen.data(), found.data()});
     machine.copy(copied.data(), found.data(), found.size());
     machine.download(result.data(), copied.data(), result.size());
     machine.synchronise();
@@ -139,16 +139,17 @@ TEST_CASE("cuda machine: a warp's least by integers has the bits of that by shuf
         std::array<int, 32> places{};
         for (double& value : values) {
             const auto kind = random() % 4;
-            value = kind == 0 ? infinity : kind == 1 ? -1.5 : std::ldexp(static_cast<double>(random() % 100) - 50, -3);
+            value = kind == 0   ? infinity
+                    : kind == 1 ? -1.5
+                                : std::ldexp(static_cast<double>(random() % 100) - 50, -3);
             if (time % 10 == 0) value = infinity;
             if (time % 10 == 1) value = std::abs(value) + 5e-324;
         }
         for (int& place : places) place = static_cast<int>(random() % 1000) - 1;
         by_both([&](auto by, unsigned k) { return by.reduce(Join::Least(), values[k] + 0.0); });
         by_both([&](auto by, unsigned k) { return by.reduce(Join::Most(), values[k] + 0.0); });
-        by_both([&](auto by, unsigned k) {
-            return static_cast<double>(by.reduce(Join::Foremost(), places[k]));
-        });
+        by_both(
+            [&](auto by, unsigned k) { return static_cast<double>(by.reduce(Join::Foremost(), places[k])); });
         const auto first = [&](auto by, unsigned k) {
             return by.reduce(Join::Foremost(), Found{values[k] + 0.0, places[k]});
         };
@@ -168,8 +169,8 @@ TEST_CASE("cuda machine: zeros of both signs and NaN have one answer, too") {
         std::vector<double> data(values.size()), result(found.size());
         for (std::size_t k = 0; k < count; ++k) data[k] = std::array{0.0, -0.0, std::nan("")}[k % 3];
         machine.upload(values.data(), data.data(), count);
-        machine.for_each_group<members>(
-            1, Reduce{members, members, values.data(), seen.data(), found.data()});
+        machine.for_each_group<members>(1,
+                                        Reduce{members, members, values.data(), seen.data(), found.data()});
         machine.download(result.data(), found.data(), result.size());
         machine.synchronise();
         for (std::size_t k = 0; k < result.size(); ++k)

@@ -20,7 +20,8 @@ struct MaxEquity : EquityDefaults<MaxEquity> {
 
     // pi_g(m) = max(0, centre_g + (z_g - m) / curvature_g) with the water level m at which they sum to mu:
     // Newton from the left on a convex decreasing piecewise linear function, at most one sweep a region. Any
-    // choice of regions has its level left of the root: those that have a price now are nearly the right ones.
+    // choice of regions has its level left of the root: those that have a price now are nearly the right
+    // ones.
     template <class G>
     EQUILOAD_HD static void maximise(G group, const EquityRule& rule, const PriceModel& m, double* pi) {
         // The level at which these regions alone would sum to mu.
@@ -36,8 +37,8 @@ struct MaxEquity : EquityDefaults<MaxEquity> {
         };
         double level = level_of([&](int g) { return m.centre[g] > 0; }, -1e300);
         for (int sweep = 0; sweep <= rule.regions; ++sweep) {
-            const double next = level_of(
-                [&](int g) { return m.centre[g] + (m.z[g] - level) / m.curvature[g] > 0; }, level);
+            const double next =
+                level_of([&](int g) { return m.centre[g] + (m.z[g] - level) / m.curvature[g] > 0; }, level);
             if (next <= level) break;
             level = next;
         }
