@@ -1,7 +1,7 @@
 """What nvcc makes of the kernels: registers, spills, warps, loads under way; no GPU is needed.
 
-``python -m benchmarks.gpu.kernels --arch 75 90 --only ArcPass`` compiles ``cuda/cuda_backend.cu`` of
-this tree, or of ``--root``, and prints a line for every kernel.  Loads want ``cuobjdump`` and ``nvdisasm``,
+``python -m benchmarks.gpu.kernels --arch 75 90 --only ArcPass`` compiles the back end of this tree,
+or of ``--root``, and prints a line for every kernel.  Loads want ``cuobjdump`` and ``nvdisasm``,
 beside nvcc, on the path or from the packages nvidia-cuda-cuobjdump and nvidia-cuda-nvdisasm.
 """
 
@@ -37,7 +37,7 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Multiprocessor:
-    """What the blocks of a multiprocessor share (CUDA C++ Programming Guide, compute capabilities)."""
+    """What the blocks of a multiprocessor share (CUDA C++ Programming Guide)."""
 
     warps: int
     blocks: int
@@ -161,7 +161,7 @@ def launch(kernel: str, row: int, sm: Multiprocessor) -> tuple[int, int]:
 
 
 def with_shared(numbers: int, sm: Multiprocessor) -> tuple[int, int] | None:
-    """Return threads and shared memory of a block with so many numbers a thread, if that is worth it."""
+    """Return threads and shared memory of a block with so many numbers a thread, if it is good."""
     best, most = None, 7
     for threads in (128, 64, 32):
         shared = 8 * numbers * threads
@@ -174,8 +174,8 @@ def with_shared(numbers: int, sm: Multiprocessor) -> tuple[int, int] | None:
 def in_flight(sass: str) -> Iterator[tuple[str, int]]:
     """Yield for each kernel how many loads from global memory it waits for at most at a time.
 
-    Instructions are followed as they stand, over branches that may be taken, up to one that always is.  A
-    load is under way until an instruction names a register that it fills.
+    Instructions are followed as they stand, over branches that may be taken, up to one that always
+    is.  A load is under way until an instruction names a register that it fills.
     """
     name, most = "", 0
     waiting: dict[int, int] = {}  # which load fills a register
