@@ -105,7 +105,7 @@ TEST_CASE("grid: rows of similar length are launched together, and all come to t
         World world = random_world(shape, 7);
         for (Index j = 0; j < 140; j += 2)
             for (Index i = 0; i < (j < 70 ? 33 : 50); ++i) world.arc(j, i, 0.5 + 0.01 * i, 0.1 * i);
-        agrees(std::move(world), 5);
+        agrees(std::move(world), 9);
     }
 }
 
