@@ -29,7 +29,7 @@ constexpr double budget_reserve = 0.2;
 constexpr double small_slot = 512, most_factor_bytes = 4e9;
 constexpr double most_operations = 500;  // of a slot's factorisation, an arc
 
-constexpr int patience = 10;             // iterations in which the complementarity must halve
+constexpr int patience = 10;  // iterations in which the complementarity must halve
 // Unknowns that the preconditioner couples: at most, and the least coupled part over the uncoupled that is
 // worth it. Along a chain of queues each costs more.
 struct DensePart {
