@@ -73,6 +73,8 @@ class Greedy(Policy):
         with the ``weight * sensitivity`` of its equity term, averaged over the regions and divided
         by their number: the mean burden in place of the worst one. The factors are those of the
         authors' code, which its published figures follow from.
+    switching : array_like, shape (I,), or float, optional
+        Cost of moving load that it heeds beside them, USD/MWh^2: see `simulate`.
 
     Raises
     ------
@@ -85,11 +87,16 @@ class Greedy(Policy):
     arXiv 2307.05494, section 6; code: github.com/Ren-Research/Environmentally-Equitable-AI.
     """
 
-    def __init__(self, static: Static, weights: str | Mapping[str, float] = "GLB-Cost") -> None:
+    def __init__(
+        self,
+        static: Static,
+        weights: str | Mapping[str, float] = "GLB-Cost",
+        switching: ArrayLike | None = None,
+    ) -> None:
         require_a("static", static, Static, "Static: problem.static()")
         self.name = weights if isinstance(weights, str) else "Greedy"
         self.weights = _weights(static, weights)
-        super().__init__(static)
+        super().__init__(static, switching)
 
     def decide(self, slot: Slot) -> Decision:
         """Serve the slot at the weighted prices."""

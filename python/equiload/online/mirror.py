@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from .._arrays import FloatArray, read_number, require_a
 from ..equity import Equity
@@ -76,6 +77,8 @@ class MirrorDescent(Policy):
         footprint. By default 0 (Euclidean), 1/G (entropic), or the rehearsed prices (auto).
     past : Problem or sequence of Slot, optional
         Slots that came before the first one, for ``step="auto"`` to rehearse.
+    switching : array_like, shape (I,), or float, optional
+        Cost of moving load that it heeds, USD/MWh^2: see `simulate`.
 
     Raises
     ------
@@ -98,6 +101,7 @@ class MirrorDescent(Policy):
         reference: Reference | None = None,
         start: float | Mapping[str, Any] | None = None,
         past: Problem | Sequence[Slot] | None = None,
+        switching: ArrayLike | None = None,
     ) -> None:
         require_a("static", static, Static, "Static: problem.static()")
         self.step_size = _read_step(step)
@@ -117,7 +121,7 @@ class MirrorDescent(Policy):
         self._given = start
         self._before = read_past(static, past)
         self._start = {name: self._first(name, start, static) for name in self._terms}
-        super().__init__(static)
+        super().__init__(static, switching)
 
     def reset(self) -> None:
         """Forget everything: the next slot is the first."""
@@ -132,11 +136,15 @@ class MirrorDescent(Policy):
         """Price of each region's burden in the next slot, (G,) by footprint, USD per unit."""
         return {name: self._scale[name] * theta for name, theta in self._theta.items()}
 
-    def decide(self, slot: Slot) -> Decision:
-        """Serve the slot at the present prices."""
+    def prices_for(self, slot: Slot) -> dict[str, FloatArray]:
+        """Return the prices of a slot, rehearsed where it is the first; (G,) by footprint."""
         if self.slot == 0 and self.step_size is None and self._given is None:
             self._rehearse(self._before or [slot])
-        prices = self.prices
+        return self.prices
+
+    def decide(self, slot: Slot) -> Decision:
+        """Serve the slot at the present prices."""
+        prices = self.prices_for(slot)
         return self._serve(slot, self._burdened(slot, prices), prices)
 
     def state_dict(self) -> dict[str, Any]:

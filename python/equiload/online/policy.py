@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from .._account import SlotAccounts
 from .._arrays import FloatArray
@@ -14,6 +15,7 @@ from ..choices import Status
 from ..errors import InputError
 from ..slots import Slot, Static
 from .dispatch import Dispatch, Dispatcher
+from .switching import drawn_towards, read_switching
 
 __all__ = ["Decision", "Policy"]
 
@@ -56,11 +58,16 @@ class Policy(abc.ABC):
     ----------
     static : Static
         What is known beforehand: ``problem.static()``.
+    switching : array_like, shape (I,), or float, optional
+        Cost of moving load, ``switching / 2 (y - y_before)^2`` a site and slot, USD/MWh^2; free by
+        default. A policy that is told heeds it wherever it serves a slot at prices.
 
     Attributes
     ----------
     name : str
         For tables.
+    switching : ndarray of float64, shape (I,), or None
+        The cost of moving load that it heeds.
     slot : int
         Number of the next slot.
     burdens : dict of str to ndarray of float64, shape (G,)
@@ -74,11 +81,12 @@ class Policy(abc.ABC):
 
     name = "policy"
 
-    def __init__(self, static: Static) -> None:
+    def __init__(self, static: Static, switching: ArrayLike | None = None) -> None:
         if not isinstance(static, Static):
             kind = type(static).__name__
             raise InputError(f"static is a {kind}; it must be the result of Problem.static()")
         self.static = static
+        self.switching = read_switching(switching, static.network, static.site_names)
         self._dispatch = Dispatcher(static, self._arc_cost())
         self._accounts = SlotAccounts(static)
         self.reset()
@@ -89,6 +97,7 @@ class Policy(abc.ABC):
         self.slot = 0
         self.burdens = {name: static.history[name].copy() for name in static.footprints}
         self._committed = np.zeros((1 + delays, static.sites)) if delays else None
+        self._drawn: FloatArray | None = None  # the load of the slot before
 
     def step(self, slot: Slot) -> Decision:
         """Decide one slot and learn from it.
@@ -127,6 +136,8 @@ class Policy(abc.ABC):
         burdens = {name: self.burden(name, slot, load) for name in self.burdens}
         for name, burden in burdens.items():
             self.burdens[name] = self.burdens[name] + burden
+        if self.switching is not None:
+            self._drawn = load.copy()
         self.slot += 1
         self._learn(slot, burdens)
 
@@ -136,6 +147,8 @@ class Policy(abc.ABC):
         state |= {f"burden/{name}": value.copy() for name, value in self.burdens.items()}
         if self._committed is not None:
             state["committed"] = self._committed.copy()
+        if self._drawn is not None:
+            state["drawn"] = self._drawn.copy()
         return state
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -160,6 +173,8 @@ class Policy(abc.ABC):
         self.burdens = {name: np.array(state[f"burden/{name}"]) for name in self.burdens}
         if self._committed is not None:
             self._committed = np.array(state["committed"])
+        if "drawn" in state:
+            self._drawn = np.array(state["drawn"])
         self._load(state)
 
     def burden(self, name: str, slot: Slot, load: FloatArray) -> FloatArray:
@@ -188,8 +203,15 @@ class Policy(abc.ABC):
         """Return ``p + sum_r lambda_r f_r`` (I,)."""
         return self._accounts.burdened_price(slot, prices)
 
+    def _smoothed(self, slot: Slot, price: FloatArray) -> tuple[Slot, FloatArray]:
+        """Return the slot and its prices with the cost of moving load from the slot before."""
+        if self.switching is None or self._drawn is None:
+            return slot, price
+        return drawn_towards(slot, price, self.switching, self._drawn)
+
     def _serve(self, slot: Slot, price: FloatArray, prices: Mapping[str, FloatArray]) -> Decision:
         """Serve the slot at calibrated prices (I,) of energy."""
+        slot, price = self._smoothed(slot, price)
         done: Dispatch = self._dispatch(slot, price, self._committed, self.left)
         return Decision(
             done.status, done.allocation, done.shed, done.load, prices, done.gap, done.message
