@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -126,7 +127,7 @@ class RecedingHorizon(Policy):
         self.every = min(read_count("every", every), self.window)
         self.tol = read_number("tol", tol, "it must be above 0", 0.0, open_=True)
         self.threads = threads
-        super().__init__(static)
+        super().__init__(static, forecast=self.forecasts[0], past=self._given)
 
     def reset(self) -> None:
         """Forget everything: the next slot is the first."""
@@ -148,7 +149,7 @@ class RecedingHorizon(Policy):
                 plan.status, work, shed, drawn(self.static.network, work), plan.equity, plan.gap
             )
         prices = self._mean_prices()
-        return self._serve(slot, self._burdened(slot, prices), prices)
+        return self._serve(slot, partial(self._burdened, prices=prices), prices)
 
     @property
     def _latest(self) -> _Plan:
@@ -179,7 +180,7 @@ class RecedingHorizon(Policy):
 
     def _load(self, state: Mapping[str, Any]) -> None:
         names = self.static.footprints
-        self._past = unpack_slots(state, names)
+        self._past = unpack_slots(state, "past", names)
         made = range(len(self.forecasts)) if "plan/0/first" in state else ()
         self._plans = tuple(_Plan.unpack(state, f"plan/{n}/", names) for n in made)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from ..network import Network
 from ..problem import Problem
 from ..slots import Slot, Static
 from ..solver import solve
+from .forecast import Forecast
 from .history import pack_slots, read_past, unpack_slots
 from .horizon import out_of_reach
 from .mirror import MirrorDescent
@@ -103,6 +105,9 @@ class Resolve(Policy):
         from which mirror descent learns nothing.
     switching : array_like, shape (I,), or float, optional
         Cost of moving load that it heeds within a slot, USD/MWh^2: see `simulate`.
+    forecast : callable, optional
+        What is believed of the later slots that work may wait for; by default the same hour
+        yesterday.
 
     Raises
     ------
@@ -132,6 +137,7 @@ class Resolve(Policy):
         blocks: int = 7,
         steady: float = 0.3,
         switching: ArrayLike | None = None,
+        forecast: Forecast | None = None,
     ) -> None:
         self.memory = read_count("memory", memory)
         self.samples = read_count("samples", samples)
@@ -147,7 +153,7 @@ class Resolve(Policy):
         self._given = read_past(static, past)[-self.memory :]
         self._network = _without_delays(static.network)
         self._learner = _learner(static, self._given) if self.steady > 0 else None
-        super().__init__(static, switching)
+        super().__init__(static, switching, forecast, self._given)
 
     def reset(self) -> None:
         """Forget everything but the given past: the next slot is the first."""
@@ -165,7 +171,7 @@ class Resolve(Policy):
             solved = self._solve(slot)
             self._next = self.slot, solved
         prices = self._steadied(slot, solved.mean)
-        return self._serve(slot, self._burdened(slot, prices), prices)
+        return self._serve(slot, partial(self._burdened, prices=prices), prices)
 
     def _steadied(self, slot: Slot, prices: dict[str, FloatArray]) -> dict[str, FloatArray]:
         """Return prices of which mirror descent's have a share."""
@@ -196,7 +202,7 @@ class Resolve(Policy):
     def _load(self, state: Mapping[str, Any]) -> None:
         prices = {name: np.array(state[f"price/{name}"]) for name in self.static.footprints}
         self._solved = _Solved(int(state["turn"]), np.array(state["known"]), prices)
-        self._past = unpack_slots(state, self.static.footprints)
+        self._past = unpack_slots(state, "past", self.static.footprints)
         if self._learner is not None:
             self._learner.load_state_dict(state["learner"])
 
