@@ -19,6 +19,7 @@ from equiload import _core
 from equiload.online import (
     PRESETS,
     Fading,
+    FairOBD,
     Greedy,
     MirrorDescent,
     Nearest,
@@ -30,6 +31,7 @@ from equiload.online import (
     Resolve,
     Robust,
     decaying,
+    scenarios,
 )
 
 
@@ -54,6 +56,11 @@ def policies(problem: el.Problem) -> dict[str, Policy]:
         "decaying": MirrorDescent(static, step=decaying(1e-5), start=0.1),
         "persistence": RecedingHorizon(static, window=8, every=3),
         "fading": RecedingHorizon(static, Fading(Persistence(4), 3.0), window=8, every=3),
+        "scenarios": RecedingHorizon(static, scenarios(Persistence(4), 3.0, (6, 8)), 8, 3),
+        "fairobd": FairOBD(static, 2.0, pull=0.5, past=EARLIER),
+        "greedy, switching": Greedy(static, switching=2.0),
+        "resolve, switching": Resolve(static, memory=8, every=2, samples=4, switching=2.0),
+        "resolve, alone": Resolve(static, past=EARLIER, memory=8, every=3, samples=4, steady=0.0),
         "resolve": Resolve(static, past=EARLIER, memory=8, every=2, samples=4),
         "robust": Robust(RecedingHorizon(static, window=6), trust=0.05),
     }
@@ -437,13 +444,6 @@ def test_robust_follows_good_advice() -> None:
     robust = el.simulate(Robust(advice, trust=0.5), problem).objective
     assert told < alone
     assert robust == pytest.approx(told, rel=0.01)
-
-
-def test_robust_refuses_delays() -> None:
-    problem = small(4)
-    delayed = problem.replace(network=problem.network.with_delays(2)).static()
-    with pytest.raises(el.InputError, match="Robust needs a network without delays"):
-        Robust(Greedy(delayed))
 
 
 # ------------------------------------------------------------------ runs and comparisons

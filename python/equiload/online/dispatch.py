@@ -126,9 +126,7 @@ class Dispatcher:
         known = [price, *(later or ())]
         cells = np.concatenate(known + [price] * (1 + self.delays - len(known)))
         done = self._in_room(slot, self._room(slot, committed, left, kept), cells, committed)
-        if (
-            done.status == "infeasible" and kept > 0.0
-        ):  # there is more work than that leaves room for
+        if done.status == "infeasible" and kept > 0.0:  # what is kept is needed now
             done = self._in_room(slot, self._room(slot, committed, left, 0.0), cells, committed)
         return done
 
@@ -148,8 +146,7 @@ class Dispatcher:
         self, slot: Slot, committed: FloatArray | None, left: int | None, kept: float
     ) -> FloatArray:
         room = np.tile(slot.capacity, (1 + self.delays, 1))
-        if kept > 0.0:
-            room[1:] = np.where(np.isfinite(room[1:]), (1.0 - kept) * slot.capacity, room[1:])
+        room[1:, np.isfinite(slot.capacity)] *= 1.0 - kept
         if committed is not None:
             room = np.maximum(room - committed, 0.0)
         if left is not None:
