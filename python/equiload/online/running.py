@@ -290,7 +290,8 @@ def _recount(
         allocation[t] = decision.allocation
         if shed is not None and decision.shed is not None:
             shed[t] = decision.shed
-    priced = decisions[0].prices if decisions else {}
+    priced = list(decisions[0].prices) if decisions else []
+    priced = [name for name in priced if all(name in d.prices for d in decisions)]
     return _run_of(
         problem,
         policy=policy.name,
