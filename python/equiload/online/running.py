@@ -551,7 +551,7 @@ def standard_policies(problem: Problem) -> dict[str, Policy]:
     -------
     dict of str to Policy
         By name: baselines, mirror descent, solving again, receding horizon (same hour yesterday, 24
-        slots, planned every 6) and, without delays, the last made robust by mirror descent.
+        slots, planned every 6) and the last made robust by mirror descent.
     """
     static = problem.static()
     policies: dict[str, Policy] = {}
@@ -563,8 +563,7 @@ def standard_policies(problem: Problem) -> dict[str, Policy]:
     policies["MirrorDescent"] = MirrorDescent(static)
     policies["Resolve"] = Resolve(static)
     policies["RecedingHorizon"] = RecedingHorizon(static, window=24, every=6)
-    if not problem.network.delay.any():
-        policies["Robust"] = Robust(RecedingHorizon(static, window=24, every=6), trust=0.1)
+    policies["Robust"] = Robust(RecedingHorizon(static, window=24, every=6), trust=0.1)
     return policies
 
 
