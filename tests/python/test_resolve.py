@@ -201,7 +201,7 @@ def test_mirror_descent_has_a_share_in_the_prices() -> None:
 def test_large_fleets_solve_less_often() -> None:
     assert Resolve(el.data.world(12, 6, 2, arcs_per_gateway=5).static()).every == 2
     assert Resolve(el.data.world(60, 60, 2, arcs_per_gateway=24).static()).every == 3
-    assert Resolve(el.data.world(60, 60, 2, arcs_per_gateway=24).static(), samples=24).every == 6
+    assert Resolve(el.data.world(60, 60, 2, arcs_per_gateway=24).static(), samples=24).every == 7
 
 
 def test_scenarios_take_turns_and_their_mean_is_played() -> None:

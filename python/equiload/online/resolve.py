@@ -26,7 +26,7 @@ __all__ = ["Resolve"]
 
 MOST_ITERATIONS = 5_000  # of a solve; a few in a thousand would take any number
 SHORTEST = 24  # slots to plan for, at least, where nobody knows the horizon
-CELLS = 6_000  # arcs times slots that a step may solve in the mean: a few milliseconds
+CELLS = 5_000  # arcs times slots that a step may solve in the mean: a few milliseconds
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class Resolve(Policy):
         Latest slots to take futures from: two weeks of hours.
     every : int, optional
         Solve every so many slots, and in between go by the last solves; by default from 2 slots on
-        as many as keep a step at a few milliseconds in the mean: one for every 6,000 arcs in all
+        as many as keep a step at a few milliseconds in the mean: one for every 5,000 arcs in all
         slots of a solve.
     samples : int
         Past slots in a solve, at least 1.
