@@ -199,9 +199,13 @@ def test_mirror_descent_has_a_share_in_the_prices() -> None:
 
 
 def test_large_fleets_solve_less_often() -> None:
-    assert Resolve(el.data.world(12, 6, 2, arcs_per_gateway=5).static()).every == 2
-    assert Resolve(el.data.world(60, 60, 2, arcs_per_gateway=24).static()).every == 3
-    assert Resolve(el.data.world(60, 60, 2, arcs_per_gateway=24).static(), samples=24).every == 7
+    def every(gateways: int, **settings: int) -> int:
+        return Resolve(el.data.world(30, gateways, 1).static(), **settings).every
+
+    assert every(12) == 2
+    assert every(50) == 13 * 50 * 16 // 2600 == 4
+    assert every(50, samples=25) == 8
+    assert every(50, every=1) == 1
 
 
 def test_scenarios_take_turns_and_their_mean_is_played() -> None:

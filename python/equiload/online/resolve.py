@@ -26,7 +26,8 @@ __all__ = ["Resolve"]
 
 MOST_ITERATIONS = 5_000  # of a solve; a few in a thousand would take any number
 SHORTEST = 24  # slots to plan for, at least, where nobody knows the horizon
-CELLS = 5_000  # arcs times slots that a step may solve in the mean: a few milliseconds
+ARCS = 2_600  # in all slots of a solve, that a step may solve for in the mean: some milliseconds
+OFTEN = 2  # slots between the solves of a small fleet
 
 
 @dataclass(frozen=True)
@@ -90,8 +91,7 @@ class Resolve(Policy):
         Latest slots to take futures from: two weeks of hours.
     every : int, optional
         Solve every so many slots, and in between go by the last solves; by default from 2 slots on
-        as many as keep a step at a few milliseconds in the mean: one for every 5,000 arcs in all
-        slots of a solve.
+        as many as keep a step within 20 milliseconds in the mean for a fleet of 1000 sites.
     samples : int
         Past slots in a solve, at least 1.
     tol : float
@@ -141,8 +141,7 @@ class Resolve(Policy):
     ) -> None:
         self.memory = read_count("memory", memory)
         self.samples = read_count("samples", samples)
-        cells = (1 + self.samples) * len(static.network)
-        self.every = max(2, cells // CELLS) if every is None else read_count("every", every)
+        self.every = self._seldom(static) if every is None else read_count("every", every)
         self.blocks = min(read_count("blocks", blocks), self.memory)
         self.tol = read_number("tol", tol, "it must be above 0", 0.0, open_=True)
         self.threads = threads
@@ -209,10 +208,14 @@ class Resolve(Policy):
     def _learn(self, slot: Slot, burdens: Mapping[str, FloatArray]) -> None:
         self._past = [*self._past[1 - self.memory :], slot] if self.memory > 1 else [slot]
 
+    def _seldom(self, static: Static) -> int:
+        """Return after how many slots to solve again."""
+        return max(OFTEN, (1 + self.samples) * len(static.network) // ARCS)
+
     def _solve(self, slot: Slot) -> _Solved:
         """Renew the prices of the block whose turn it is, of all at the start and at the end."""
         futures = self._futures()
-        last = self.left is not None and self.left < len(futures) * self.every
+        last = self.left is not None and self.left < len(futures) * OFTEN
         solved = self._solved
         for _ in futures if last or not solved.known[: len(futures)].all() else futures[:1]:
             block = solved.turn % len(futures)
