@@ -213,12 +213,13 @@ class Resolve(Policy):
         return max(OFTEN, (1 + self.samples) * len(static.network) // ARCS)
 
     def _solve(self, slot: Slot) -> _Solved:
-        """Renew the prices of the block whose turn it is, of all at the start and at the end."""
-        futures = self._futures()
-        last = self.left is not None and self.left < len(futures) * OFTEN
-        solved = self._solved
-        for _ in futures if last or not solved.known[: len(futures)].all() else futures[:1]:
-            block = solved.turn % len(futures)
+        """Renew the prices of the block whose turn it is, or of those without any; last of all."""
+        futures, solved = self._futures(), self._solved
+        count = len(futures)
+        due = [block for block in range(count) if not solved.known[block]]
+        if self.left is not None and self.left < count * OFTEN:
+            due = list(range(count))
+        for block in due or [solved.turn % count]:
             solved = solved.renewed(block, self._prices_of(self._remains(slot, futures[block])))
         return solved
 
