@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -77,7 +78,8 @@ def burdens_by_slot(problem: Problem, name: str, load: FloatArray) -> FloatArray
     """Return what a load and idle power add to one footprint's regions in every slot, (T, G)."""
     added = np.zeros((problem.slots, problem.history[name].size))
     idle = 0.0 if problem.idle_power is None else problem.idle_power
-    regions, by_site = problem.regions[name], problem.footprints[name] * (load + idle)
+    regions: Any = problem.regions[name]
+    by_site = problem.footprints[name] * (load + idle)
     if is_map(regions):
         result: FloatArray = by_site @ regions.T
         return result

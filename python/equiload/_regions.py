@@ -71,11 +71,11 @@ def read_map(
             f"(regions, sites) = (regions, {site.size})"
         )
     shares = read_floats(field, value.toarray() if _sparse(value) else value)
-    if names is None:
-        names = tuple(map(str, range(shape[0])))
+    numbers = tuple(map(str, range(shape[0])))
+    names = numbers if names is None else names
     require_unique(field, "region", np.array(names))
     good = np.isfinite(shares) & (shares >= 0)
-    region = Axis("region", shape[0], names)
+    region = Axis("region", shape[0], None if names == numbers else names)
     require(field, shares, good, "shares must be finite and not negative", region, site)
     return shares, names
 
@@ -102,12 +102,12 @@ def heaviest(regions: Regions, totals: FloatArray) -> FloatArray:
     return borne
 
 
-def entries(regions: Regions) -> dict[str, IntArray | FloatArray]:
-    """Return what the core takes: a region a site, or the shares site by site."""
+def entries(regions: Regions) -> tuple[IntArray, IntArray | None, FloatArray | None]:
+    """Return what the core takes: regions, and of a map where a site's begin and their shares."""
     if not is_map(regions):
-        return {"region": regions}
+        return regions, None, None
     site, region = np.nonzero(regions.T)
     start = np.zeros(regions.shape[1] + 1, dtype=np.int32)
     np.cumsum(np.bincount(site, minlength=regions.shape[1]), out=start[1:])
     share = np.ascontiguousarray(regions.T[site, region])
-    return {"region": region.astype(np.int32), "share_start": start, "share": share}
+    return region.astype(np.int32), start, share

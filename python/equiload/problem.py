@@ -454,15 +454,18 @@ class Problem(Frozen):
 
     def _core_footprint(self, name: str, worker: Worker | None) -> core.Footprint:
         kind, weight, parameter, limit = core_terms(self.equity.get(name), self.history[name].size)
+        region, share_start, share = entries(self.regions[name])
         return core.Footprint(
             values=self._burdens[name].core(worker),
-            **entries(self.regions[name]),
+            region=region,
             history=self.carried[name],
             sensitivity=self.sensitivity[name],
             kind=kind,
             weight=weight,
             parameter=parameter,
             limit=None if limit is None else frozen(limit),
+            share_start=share_start,
+            share=share,
         )
 
 

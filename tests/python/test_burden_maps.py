@@ -145,7 +145,7 @@ def test_sparse_maps_and_tables_with_labels():
     [
         ([[1.0, 0.0]], r"shape \(1, 2\); expected \(sites,\) = \(3,\) or \(regions, sites\)"),
         ([[1.0, -0.5, 0.0]], r"\[region 0, site 1\] is -0.5; shares must be finite and not"),
-        ([[1.0, 0.0, np.inf]], r"\[region 0, site 2\] is inf; shares"),
+        ([[1.0, 0.0, np.inf]], r"\[region 0, site 2\] is infinite; shares"),
         (np.zeros((0, 3)), r"shape \(0, 3\)"),
         ([[1.0, 0.0], [1.0]], "regions"),
         ([["x", "y", "z"]], "regions"),

@@ -4,7 +4,7 @@ A case is a dictionary of arrays, as `random_case` makes one; nothing here knows
 
     demand (T, J)   capacity, price, quadratic, idle (T, I)   shed: price or None
     gateway, site, delay, energy, cost (A,)
-    burdens: by name {footprint (T, I), region (I,) or shares (G, I), history (G,), sensitivity (G,),
+    burdens: by name {footprint (T, I), region (I,) or shares (G, I), history and sensitivity (G,),
         term}
     term: kind, weight, parameter
 """
