@@ -31,6 +31,8 @@ constexpr double most_operations = 500;  // of a slot's factorisation, an arc
 
 constexpr int patience = 10;             // iterations in which the complementarity must halve
 constexpr std::size_t most_dense = 192;  // unknowns that the preconditioner couples
+constexpr std::size_t most_full = 96;    // the same under dense burden maps, where a row costs more
+constexpr std::size_t full_share = 16;   // regions a site, from which on a map is dense
 constexpr std::size_t all_dense = 32;    // up to here it couples all of them: exact, no iterations
 constexpr double price_tolerance =
     1e-9;  // of the equity price system, relative; see row errors in direction()
@@ -43,6 +45,16 @@ constexpr double least_step = 1e-3;       // shorter ones are rounding
 
 double dot(const std::vector<double>& a, const std::vector<double>& b) {
     return std::inner_product(a.begin(), a.end(), b.begin(), 0.0);
+}
+
+// In eight sums side by side, for long ones.
+double inner_product(const double* a, const double* b, std::size_t count) {
+    double sums[8] = {};
+    std::size_t k = 0;
+    for (; k + 8 <= count; k += 8)
+        for (std::size_t w = 0; w < 8; ++w) sums[w] += a[k + w] * b[k + w];
+    for (; k < count; ++k) sums[k % 8] += a[k] * b[k];
+    return ((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7]));
 }
 
 // In place, row-major lower triangle; a lost pivot freezes its row.
@@ -140,6 +152,7 @@ Barrier::Barrier(const Run& run, HostCandidates& candidates, const BarrierKernel
         const DualSet set = EquityFunction(footprint).dual_set();
         if (set.shape == DualSet::Shape::point) continue;  // one price for good
         terms_.push_back({r, &footprint, unknowns, set.shape});
+        mostly_full_ |= footprint.mapped() && footprint.share.size() > full_share * problem.sites;
         unknowns += regions;
         most_.resize(unknowns, set.most);
         pairs_ += static_cast<double>(set.most < infinity ? 2 * regions : regions);
@@ -179,12 +192,12 @@ std::vector<double> Barrier::site_prices(const std::vector<double>& pi, bool wit
     const std::size_t sites = blocks_.problem.sites;
     std::vector<double> prices =
         with_sums ? equity_.site_prices() : std::vector<double>(equity_.footprints() * sites);
-    for (const Term& term : terms_)
-        for (std::size_t i = 0; i < sites; ++i) {
-            double price = 0;
-            term.each_unknown(i, [&](std::size_t n, double w) { price += pi[n] * w; });
-            prices[term.r * sites + i] = price;
-        }
+    for (const Term& term : terms_) {
+        std::vector<double> lambda(pi.begin() + static_cast<std::ptrdiff_t>(term.first),
+                                   pi.begin() + static_cast<std::ptrdiff_t>(term.end()));
+        for (std::size_t g = 0; g < lambda.size(); ++g) lambda[g] *= term.data->sensitivity[g];
+        for (std::size_t i = 0; i < sites; ++i) prices[term.r * sites + i] = term.data->at_site(lambda, i);
+    }
     return prices;
 }
 
@@ -395,7 +408,7 @@ void Barrier::build_preconditioner() {
     }
     std::stable_sort(dense_.begin(), dense_.end(),
                      [&](std::size_t a, std::size_t b) { return weight[a] > weight[b]; });
-    std::size_t kept = std::min(dense_.size(), most_dense);
+    std::size_t kept = std::min(dense_.size(), mostly_full_ ? most_full : most_dense);
     while (kept > all_dense && weight[dense_[kept - 1]] < 1e-3) --kept;
     dense_.resize(kept);
     add_dense_matrix();
@@ -521,17 +534,20 @@ void Barrier::add_gathered_matrix() {
     std::vector<double> own(parts.front().own.size(), 0.0);
     for (const Gathered& part : parts)
         for (std::size_t k = 0; k < own.size(); ++k) own[k] += part.own[k];
+    std::vector<double> weighed(sites);
     for (std::size_t c = 0; c < n; ++c)
-        for (std::size_t d = 0; d <= c; ++d) {
-            const auto later = static_cast<std::size_t>(std::max(footprint[c], footprint[d])),
-                       earlier = static_cast<std::size_t>(std::min(footprint[c], footprint[d]));
+        for (std::size_t r = 0; r < equity_.footprints(); ++r) {
+            const auto own_term = static_cast<std::size_t>(footprint[c]);
+            const std::size_t later = std::max(own_term, r), earlier = std::min(own_term, r);
             const double* const of_sites = own.data() + (later * (later + 1) / 2 + earlier) * sites;
-            double sum = 0;
-            for (const Gathered& part : parts) sum += part.matrix[c * n + d];
-            for (std::size_t i = 0; i < sites; ++i)
-                sum += share[c * sites + i] * share[d * sites + i] * of_sites[i];
-            dense_factor_[c * n + d] += sum;
-            if (c != d) dense_factor_[d * n + c] += sum;
+            for (std::size_t i = 0; i < sites; ++i) weighed[i] = share[c * sites + i] * of_sites[i];
+            for (std::size_t d = 0; d <= c; ++d) {
+                if (static_cast<std::size_t>(footprint[d]) != r) continue;
+                double sum = inner_product(weighed.data(), share.data() + d * sites, sites);
+                for (const Gathered& part : parts) sum += part.matrix[c * n + d];
+                dense_factor_[c * n + d] += sum;
+                if (c != d) dense_factor_[d * n + c] += sum;
+            }
         }
 }
 

@@ -171,6 +171,7 @@ class Barrier final : public Method {
     std::vector<double> limit_, room_;                // of budgets: w limit, w (limit - h)
     std::vector<double> burden_, ceiling_, most_;     // burden: w (h + F y); most: of pi
     std::vector<double> jacobi_;                      // diagonal of the price system
+    bool mostly_full_ = false;                        // is there a dense burden map?
     std::vector<std::size_t> dense_;                  // unknowns that the preconditioner couples
     std::vector<double> dense_factor_;                // their Cholesky factor, row-major
     std::vector<double> lift_, bend_;                 // what a level lifts a row by; dv/dpi of norms

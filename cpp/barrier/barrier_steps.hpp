@@ -694,17 +694,44 @@ inline void gathered_rows(const BlockProblem& m, const BarrierState& p, int bloc
                       load_footprint<V>(m, block, plan.footprint[first + c], i);
             own.store(pull + i * width + c * n);
         }
+    static_assert(tile == 4);  // by name, so that the sums stay in registers
     for (int j = 0; j < m.gateways; ++j) {
-        V sum[tile];
-        for (int c = 0; c < tile; ++c) sum[c] = V(0.0);
+        V first_sum(0.0), second(0.0), third(0.0), fourth(0.0);
         for (int a = m.row[j]; a < m.row[j + 1]; ++a) {
             const V conductance = V(m.energy[a]) * V::load(p.inv_d + offset<V>(block, m.arcs, a));
             const double* const from = pull + m.site[a] * width;
-            for (int c = 0; c < tile; ++c) sum[c] = sum[c] + conductance * V::load(from + c * n);
+            first_sum = first_sum + conductance * V::load(from);
+            second = second + conductance * V::load(from + n);
+            third = third + conductance * V::load(from + 2 * n);
+            fourth = fourth + conductance * V::load(from + 3 * n);
         }
-        for (int c = 0; c < tile; ++c) sum[c].store(rows + p.order.place[j] * width + c * n);
+        double* const row = rows + p.order.place[j] * width;
+        first_sum.store(row), second.store(row + n), third.store(row + 2 * n), fourth.store(row + 3 * n);
     }
     forward_tile<V>(p.order, block_factor<V>(p, block), plan.reach, p.order.size, rows);
+}
+
+// Takes the products of two rows with two others over so many places from their entries of the matrix.
+template <class V>
+inline void take_products(const double* rows, const double* others, int places, int count, int c, int d,
+                          double* matrix) {
+    constexpr int n = V::lanes, width = tile * n;
+    V flow[4] = {V(0.0), V(0.0), V(0.0), V(0.0)};
+    {
+        V same(0.0), right(0.0), below(0.0), across(0.0);  // by name, so that they stay in registers
+        for (int e = 0; e < places; ++e) {
+            const V a = V::load(rows + e * width), b = V::load(rows + e * width + n);
+            const V x = V::load(others + e * width), y = V::load(others + e * width + n);
+            same = same + a * x, right = right + a * y;
+            below = below + b * x, across = across + b * y;
+        }
+        flow[0] = same, flow[1] = right, flow[2] = below, flow[3] = across;
+    }
+    for (int k = 0; k < 4; ++k) {
+        const int row = c + k / 2, column = d + k % 2;
+        if (row < count && column <= row)
+            matrix[static_cast<long>(row) * count + column] -= sum_lanes(flow[k]);
+    }
 }
 
 // Takes the products of those rows from the lower triangle of `matrix` (unknowns, unknowns); what F K F' has
@@ -716,25 +743,16 @@ inline void barrier_gather(const BlockProblem& m, const BarrierState& p, int blo
     constexpr int n = V::lanes, width = tile * n;
     const long size = static_cast<long>(m.gateways) * width;
     double* const pull = scratch + (plan.count + tile - 1) / tile * size;
+    for (int c = 0; c < plan.count; c += tile)
+        gathered_rows<V>(m, p, block, plan, c, scratch + c / tile * size, pull);
     const int done = p.order.size - p.order.kept;
-    for (int c = 0; c < plan.count; c += tile) {
-        double* const rows = scratch + c / tile * size;
-        gathered_rows<V>(m, p, block, plan, c, rows, pull);
-        for (int d = 0; d <= c; d += tile) {
-            const double* const others = scratch + d / tile * size;
-            V flow[tile][tile];
-            for (int k = 0; k < tile * tile; ++k) flow[k / tile][k % tile] = V(0.0);
-            for (int e = 0; e < done; ++e)
-                for (int k = 0; k < tile; ++k) {
-                    const V row = V::load(rows + e * width + k * n);
-                    for (int l = 0; l < tile; ++l)
-                        flow[k][l] = flow[k][l] - row * V::load(others + e * width + l * n);
-                }
-            for (int k = 0; k < tile && c + k < plan.count; ++k)
-                for (int l = 0; l < tile && d + l <= c + k; ++l)
-                    matrix[static_cast<long>(c + k) * plan.count + d + l] += sum_lanes(flow[k][l]);
-        }
-    }
+    constexpr int near = 32;  // places whose rows stay in cache while all of them meet
+    for (int e = 0; e < done; e += near)
+        for (int c = 0; c < plan.count; c += 2)
+            for (int d = 0; d <= c; d += 2)
+                take_products<V>(scratch + c / tile * size + c % tile * n + e * width,
+                                 scratch + d / tile * size + d % tile * n + e * width,
+                                 done - e < near ? done - e : near, plan.count, c, d, matrix);
     for (int r = 0, pair = 0; r < m.footprints; ++r)
         for (int q = 0; q <= r; ++q, ++pair)
             for (int i = 0; i < m.sites; ++i) {

@@ -59,9 +59,11 @@ struct Footprint {
     template <class Values>
     double at_site(const Values& by_region, std::size_t site) const {
         if (!mapped()) return by_region[static_cast<std::size_t>(region[site])];
-        double sum = 0;
-        each_region(site, [&](std::size_t g, double part) { sum += part * by_region[g]; });
-        return sum;
+        double sums[4] = {};  // side by side: maps may be dense
+        auto k = static_cast<std::size_t>(share_start[site]);
+        for (const auto last = static_cast<std::size_t>(share_start[site + 1]); k < last; ++k)
+            sums[k % 4] += share[k] * by_region[static_cast<std::size_t>(region[k])];
+        return (sums[0] + sums[1]) + (sums[2] + sums[3]);
     }
 };
 
