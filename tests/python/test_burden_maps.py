@@ -176,6 +176,23 @@ def test_files_keep_maps_and_their_names(form, tmp_path):
         assert again.region_names == problem.region_names
 
 
+def test_frames_take_a_map_by_its_labels():
+    pd = pytest.importorskip("pandas")
+    problem, sites = small(), ["a", "b", "c"]
+    table = pd.DataFrame(RECEPTORS, index=["Kern", "Inyo", "Mono", "Nye"], columns=sites)
+    framed = el.data.from_pandas(
+        pd.DataFrame(problem.demand, columns=["x", "y"]),
+        capacity=6.0,
+        price=pd.DataFrame(problem.price, columns=sites),
+        footprints={"air": pd.DataFrame(problem.footprints["air"], columns=sites)},
+        regions={"air": table[["b", "c", "a"]]},
+        history={"air": pd.Series({"Nye": 0.5, "Mono": 2.0, "Inyo": 0.0, "Kern": 1.0})},
+    )
+    assert np.array_equal(framed.regions["air"], problem.regions["air"])
+    assert framed.region_names["air"] == ("Kern", "Inyo", "Mono", "Nye")
+    assert framed.history["air"].tolist() == [1.0, 0.0, 2.0, 0.5]
+
+
 def test_answers_with_maps_are_saved_and_verified(tmp_path):
     solution = el.solve(small())
     solution.save(tmp_path / "a.npz")

@@ -28,7 +28,7 @@ def from_pandas(
     equity: Mapping[str, Equity] | None = None,
     network: Network | None = None,
     *,
-    regions: Mapping[str, pandas.Series | ArrayLike] | None = None,
+    regions: Mapping[str, pandas.Series | pandas.DataFrame | ArrayLike] | None = None,
     history: Mapping[str, pandas.Series | ArrayLike] | None = None,
     sensitivity: Mapping[str, pandas.Series | ArrayLike] | None = None,
     quadratic: pandas.DataFrame | pandas.Series | float | None = None,
