@@ -155,6 +155,8 @@ def to_instance(problem: equiload.Problem) -> Instance:
 
     if problem.shed_cost is not None:
         raise ValueError("peers are compared on problems without shedding")
+    if any(region.ndim == 2 for region in problem.regions.values()):
+        raise ValueError("peers are compared on problems without burden maps")
     shape = problem.price.shape
     network = problem.network
     quadratic = 0.0 if problem.quadratic is None else problem.quadratic

@@ -23,7 +23,7 @@ EquityProx::EquityProx(const Problem& problem) {
 
 void EquityProx::add_term(std::size_t f, const Footprint& footprint) {
     const std::size_t regions = footprint.regions();
-    Owner owner{f, EquityFunction(footprint), Grouping(footprint.region, regions), {}};
+    Owner owner{f, EquityFunction(footprint), Grouping(footprint.region, regions), {}, {}, {}};
     EquityTerm term{owner.function.rule()};
     std::size_t numbers = 0;
     each_working_array(term, [&](double*, std::size_t count) { numbers += count; });
@@ -31,11 +31,29 @@ void EquityProx::add_term(std::size_t f, const Footprint& footprint) {
     double* next = owner.working.data();
     each_working_array(term, [&](double*& array, std::size_t count) { array = next, next += count; });
     term.region = footprint.region.data();
+    if (footprint.mapped()) add_map(footprint, owner, term);
     term.region_start = owner.sites.start.data(), term.region_sites = owner.sites.order.data();
     owner.function.start({term.pi, regions});
     std::fill_n(term.damping, regions, 1.0);
     terms_.push_back(term);
     owners_.push_back(std::move(owner));
+}
+
+// The grouping is one of the map's entries: their sites take the places of their numbers.
+void EquityProx::add_map(const Footprint& footprint, Owner& owner, EquityTerm& term) {
+    std::vector<Index> site_of;
+    for (std::size_t i = 0; i + 1 < footprint.share_start.size(); ++i) {
+        double sum = 0;
+        footprint.each_region(
+            i, [&](std::size_t, double share) { site_of.push_back(static_cast<Index>(i)), sum += share; });
+        owner.most_share.push_back(sum);
+    }
+    for (Index& entry : owner.sites.order) {
+        owner.shares.push_back(footprint.share[static_cast<std::size_t>(entry)]);
+        entry = site_of[static_cast<std::size_t>(entry)];
+    }
+    term.share_start = footprint.share_start.data(), term.share = footprint.share.data();
+    term.region_shares = owner.shares.data(), term.most_share = owner.most_share.data();
 }
 
 bool EquityProx::bounded() const {

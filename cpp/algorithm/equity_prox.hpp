@@ -53,9 +53,11 @@ class EquityProx {
         EquityFunction function;
         Grouping sites;  // by region
         std::vector<double> working;
+        std::vector<double> shares, most_share;  // of a burden map: [region's site], [site]
     };
 
     void add_term(std::size_t f, const Footprint& footprint);
+    static void add_map(const Footprint& footprint, Owner& owner, EquityTerm& term);
 
     std::vector<Owner> owners_;
     std::vector<EquityTerm> terms_;

@@ -13,6 +13,11 @@ namespace equiload {
 struct EquityTerm : EquityRule {
     const Index* region = nullptr;                                 // [site]
     const Index *region_start = nullptr, *region_sites = nullptr;  // sites by region, as Grouping makes them
+    // Of a burden map: its entries by site, `region` one an entry, and their shares in both orders. All null
+    // where each site has one region. Hosts alone have maps.
+    const Index* share_start = nullptr;
+    const double *share = nullptr, *region_shares = nullptr;
+    const double* most_share = nullptr;                          // [site] sum of its shares
     double *pi = nullptr, *centre = nullptr, *before = nullptr;  // [region]: now, before the step, the sweep
     double *z = nullptr, *curvature = nullptr;                   // [region]
     double *moved = nullptr, *damping = nullptr;  // [region]: last step, by how much the next is shortened
@@ -60,8 +65,35 @@ template <class G>
 EQUILOAD_HD void spread_prices(G group, const EquityState& e, int r) {
     const EquityTerm& term = e.terms[r];
     double* const prices = e.site_prices + static_cast<long>(r) * e.sites;
-    for (int i = group.rank(); i < e.sites; i += group.size())
+    for (int i = group.rank(); i < e.sites && !term.share_start; i += group.size())
         prices[i] = term.pi[term.region[i]] * term.sensitivity[term.region[i]];
+    for (int i = group.rank(); i < e.sites && term.share_start; i += group.size()) {
+        double sum = 0;
+        for (Index k = term.share_start[i]; k < term.share_start[i + 1]; ++k)
+            sum += term.share[k] * (term.pi[term.region[k]] * term.sensitivity[term.region[k]]);
+        prices[i] = sum;
+    }
+}
+
+// Sum over the sites of a region.
+EQUILOAD_HD double over_sites(const EquityTerm& term, int region, const double* value, double sum) {
+    const Index first = term.region_start[region], last = term.region_start[region + 1];
+    if (term.share_start)
+        for (Index k = first; k < last; ++k) sum += term.region_shares[k] * value[term.region_sites[k]];
+    else
+        for (Index k = first; k < last; ++k) sum += value[term.region_sites[k]];
+    return sum;
+}
+// Sum over the sites of a region of their curvatures. Of a map this is the diagonal above the curvature R H
+// R' that is not diagonal:  (sum_g R_gi d_g)^2 <= sum_g R_gi sum_g R_gi d_g^2.
+EQUILOAD_HD double curvature_of(const EquityTerm& term, int region, const double* own) {
+    if (!term.share_start) return over_sites(term, region, own, 0.0);
+    double sum = 0;
+    for (Index k = term.region_start[region]; k < term.region_start[region + 1]; ++k) {
+        const Index i = term.region_sites[k];
+        sum += term.region_shares[k] * (term.most_share[i] * own[i]);
+    }
+    return sum;
 }
 
 // H_rs of each site.
@@ -82,9 +114,7 @@ EQUILOAD_HD void begin_step(G group, const EquityState& e, const double* totals,
     double largest = 0;
     for (int g = group.rank(); g < term.regions; g += group.size()) {
         const double w = term.sensitivity[g];
-        double sum = 0;
-        for (Index k = term.region_start[g]; k < term.region_start[g + 1]; ++k)
-            sum += own[term.region_sites[k]];
+        const double sum = curvature_of(term, g, own);
         term.centre[g] = term.pi[g];
         term.curvature[g] = sum * (w * w);
         largest = larger(largest, term.curvature[g]);
@@ -121,9 +151,7 @@ EQUILOAD_HD double sweep(G group, const EquityState& e, const double* totals) {
         expect_burden(group, e, totals, r);
         group.sync();  // from sites to regions
         for (int g = group.rank(); g < term.regions; g += group.size()) {
-            double burden = term.history[g];
-            for (Index k = term.region_start[g]; k < term.region_start[g + 1]; ++k)
-                burden += e.burden[term.region_sites[k]];
+            const double burden = over_sites(term, g, e.burden, term.history[g]);
             term.z[g] = burden * term.sensitivity[g];
             term.before[g] = term.pi[g];
         }

@@ -31,13 +31,14 @@ constexpr double most_operations = 500;  // of a slot's factorisation, an arc
 
 constexpr int patience = 10;  // iterations in which the complementarity must halve
 // Unknowns that the preconditioner couples: at most, and the least coupled part over the uncoupled that is
-// worth it. Along a chain of queues each costs more.
+// worth it. Along a chain of queues and under dense burden maps each costs more.
 struct DensePart {
     std::size_t most;
     double least;
 };
-constexpr DensePart slots_dense{192, 1e-3}, chain_dense{64, 0.1};
-constexpr std::size_t all_dense = 32;  // up to here it couples all of them: exact, no iterations
+constexpr DensePart slots_dense{192, 1e-3}, chain_dense{64, 0.1}, full_dense{96, 1e-3};
+constexpr std::size_t full_share = 16;  // regions a site, from which on a map is dense
+constexpr std::size_t all_dense = 32;   // up to here it couples all of them: exact, no iterations
 constexpr double price_tolerance =
     1e-9;  // of the equity price system, relative; see row errors in direction()
 constexpr double predictor_tolerance = 1e-2;
@@ -49,6 +50,16 @@ constexpr double least_step = 1e-3;       // shorter ones are rounding
 
 double dot(const std::vector<double>& a, const std::vector<double>& b) {
     return std::inner_product(a.begin(), a.end(), b.begin(), 0.0);
+}
+
+// In eight sums side by side, for long ones.
+double inner_product(const double* a, const double* b, std::size_t count) {
+    double sums[8] = {};
+    std::size_t k = 0;
+    for (; k + 8 <= count; k += 8)
+        for (std::size_t w = 0; w < 8; ++w) sums[w] += a[k + w] * b[k + w];
+    for (; k < count; ++k) sums[k % 8] += a[k] * b[k];
+    return ((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7]));
 }
 
 // In place, row-major lower triangle; a lost pivot freezes its row.
@@ -146,6 +157,7 @@ Barrier::Barrier(const Run& run, HostCandidates& candidates, const BarrierKernel
         const DualSet set = EquityFunction(footprint).dual_set();
         if (set.shape == DualSet::Shape::point) continue;  // one price for good
         terms_.push_back({r, &footprint, unknowns, set.shape});
+        mostly_full_ |= footprint.mapped() && footprint.share.size() > full_share * problem.sites;
         unknowns += regions;
         most_.resize(unknowns, set.most);
         pairs_ += static_cast<double>(set.most < infinity ? 2 * regions : regions);
@@ -185,10 +197,12 @@ std::vector<double> Barrier::site_prices(const std::vector<double>& pi, bool wit
     const std::size_t sites = blocks_.problem.sites;
     std::vector<double> prices =
         with_sums ? equity_.site_prices() : std::vector<double>(equity_.footprints() * sites);
-    for (const Term& term : terms_)
-        for (std::size_t i = 0; i < sites; ++i)
-            prices[term.r * sites + i] =
-                pi[term.unknown(i)] * term.data->sensitivity[static_cast<std::size_t>(term.data->region[i])];
+    for (const Term& term : terms_) {
+        std::vector<double> lambda(pi.begin() + static_cast<std::ptrdiff_t>(term.first),
+                                   pi.begin() + static_cast<std::ptrdiff_t>(term.end()));
+        for (std::size_t g = 0; g < lambda.size(); ++g) lambda[g] *= term.data->sensitivity[g];
+        for (std::size_t i = 0; i < sites; ++i) prices[term.r * sites + i] = term.data->at_site(lambda, i);
+    }
     return prices;
 }
 
@@ -197,10 +211,10 @@ std::vector<double> Barrier::weighted(std::span<const double> site_totals, int p
     const std::size_t sites = blocks_.problem.sites;
     std::vector<double> sums(pi_.size(), 0.0);
     for (const Term& term : terms_)
-        for (std::size_t i = 0; i < sites; ++i) {
-            const double w = term.data->sensitivity[static_cast<std::size_t>(term.data->region[i])];
-            sums[term.unknown(i)] += (power == 1 ? w : w * w) * site_totals[term.r * sites + i];
-        }
+        for (std::size_t i = 0; i < sites; ++i)
+            term.each_unknown(i, [&](std::size_t n, double w) {
+                sums[n] += (power == 1 ? w : w * w) * site_totals[term.r * sites + i];
+            });
     return sums;
 }
 
@@ -275,7 +289,9 @@ void Barrier::set_limits() {
             double work = std::accumulate(p.demand.row(t), p.demand.row(t) + p.gateways, 0.0);
             for (const Queue& queue : queues_.queues()) work += t > 0 ? queue.most[t - 1] : 0.0;
             for (std::size_t i = 0; i < p.sites; ++i)
-                most[static_cast<std::size_t>(term.data->region[i])] += work * term.data->values.row(t)[i];
+                term.data->each_region(i, [&](std::size_t g, double share) {
+                    most[g] += share * (work * term.data->values.row(t)[i]);
+                });
         }
         for (std::size_t g = 0; g < most.size(); ++g) {
             const double limit = term.data->limit[g], history = term.data->history[g];
@@ -301,8 +317,7 @@ double Barrier::mean_footprint(const Term& term) const {
     double sum = 0;
     for (std::size_t t = 0; t < p.slots; ++t)
         for (std::size_t i = 0; i < p.sites; ++i)
-            sum += term.data->values.row(t)[i] *
-                   term.data->sensitivity[static_cast<std::size_t>(term.data->region[i])];
+            sum += term.data->values.row(t)[i] * term.data->at_site(term.data->sensitivity, i);
     return sum > 0 ? sum / static_cast<double>(p.slots * p.sites) : 1.0;
 }
 
@@ -398,7 +413,7 @@ void Barrier::build_preconditioner() {
     }
     std::stable_sort(dense_.begin(), dense_.end(),
                      [&](std::size_t a, std::size_t b) { return weight[a] > weight[b]; });
-    const DensePart part = chain_.empty() ? slots_dense : chain_dense;
+    const DensePart part = !chain_.empty() ? chain_dense : mostly_full_ ? full_dense : slots_dense;
     std::size_t kept = std::min(dense_.size(), part.most);
     while (kept > all_dense && weight[dense_[kept - 1]] < part.least) --kept;
     dense_.resize(kept);
@@ -453,6 +468,18 @@ Barrier::Reach Barrier::find_reach(const std::vector<int>& sites) const {
 }
 
 void Barrier::add_dense_matrix() {
+    const std::size_t n = dense_.size();
+    dense_factor_.assign(n * n, 0.0);
+    if (std::any_of(terms_.begin(), terms_.end(), [](const Term& term) { return term.data->mapped(); }))
+        add_gathered_matrix();
+    else
+        add_site_matrix();
+    for (std::size_t k = 0; k < n; ++k) dense_factor_[k * n + k] += give(dense_[k]);
+    scalar_cholesky(dense_factor_, n);
+}
+
+// Where each site has one region: among the sites of the dense unknowns.
+void Barrier::add_site_matrix() {
     const std::size_t sites = blocks_.problem.sites, footprints = equity_.footprints(), n = dense_.size();
     std::vector<int> place(pi_.size(), -1), selected;
     for (std::size_t k = 0; k < n; ++k) place[dense_[k]] = static_cast<int>(k);
@@ -471,7 +498,6 @@ void Barrier::add_dense_matrix() {
         static_cast<int>(selected.size()), selected.data(),    reach.start.data(), reach.place.data(),
         reach.common_start.data(),         reach.common.data()};
     const std::size_t count = selected.size(), rows = count * footprints;
-    dense_factor_.assign(n * n, 0.0);
     const std::vector<std::vector<double>> parts =
         chain_.empty() ? matrix_parts(plan) : matrix_along_time(plan, dense_factor_);
     for (std::size_t c = 0; c < count; ++c)
@@ -485,14 +511,90 @@ void Barrier::add_dense_matrix() {
                     double sum = 0;
                     for (const std::vector<double>& part : parts)
                         sum += part[(c * footprints + row.r) * rows + d * footprints + column.r];
-                    sum *= row.data->sensitivity[static_cast<std::size_t>(row.data->region[i])] *
-                           column.data->sensitivity[static_cast<std::size_t>(column.data->region[k])];
+                    sum *= row.weight(i) * column.weight(k);
                     dense_factor_[static_cast<std::size_t>(at) * n + static_cast<std::size_t>(to)] += sum;
                     if (c != d)
                         dense_factor_[static_cast<std::size_t>(to) * n + static_cast<std::size_t>(at)] += sum;
                 }
-    for (std::size_t k = 0; k < n; ++k) dense_factor_[k * n + k] += give(dense_[k]);
-    scalar_cholesky(dense_factor_, n);
+}
+
+// Of burden maps a dense unknown may gather from all sites: its row is formed as a whole.
+void Barrier::add_gathered_matrix() {
+    const std::size_t n = dense_.size(), sites = blocks_.problem.sites, gateways = blocks_.problem.gateways;
+    std::vector<double> share(n * sites, 0.0);
+    std::vector<int> footprint(n), reach(gateways), place(pi_.size(), -1);
+    std::iota(reach.begin(), reach.end(), 0);
+    for (std::size_t k = 0; k < n; ++k) place[dense_[k]] = static_cast<int>(k);
+    for (const Term& term : terms_) {
+        for (std::size_t k = 0; k < n; ++k)
+            if (dense_[k] >= term.first && dense_[k] < term.end()) footprint[k] = static_cast<int>(term.r);
+        for (std::size_t i = 0; i < sites; ++i)
+            term.each_unknown(i, [&](std::size_t u, double w) {
+                if (place[u] >= 0) share[static_cast<std::size_t>(place[u]) * sites + i] += w;
+            });
+    }
+    const GatherPlan plan{static_cast<int>(n), footprint.data(), reach.data(), share.data()};
+    const std::size_t scratch = ((n + tile - 1) / tile * gateways + sites) * tile * blocks_.lanes;
+    const std::vector<Gathered> parts =
+        chain_.empty() ? gathered_parts(plan, scratch) : gathered_along_time(plan, scratch, dense_factor_);
+    std::vector<double> own(parts.front().own.size(), 0.0);
+    for (const Gathered& part : parts)
+        for (std::size_t k = 0; k < own.size(); ++k) own[k] += part.own[k];
+    std::vector<double> weighed(sites);
+    for (std::size_t c = 0; c < n; ++c)
+        for (std::size_t r = 0; r < equity_.footprints(); ++r) {
+            const auto own_term = static_cast<std::size_t>(footprint[c]);
+            const std::size_t later = std::max(own_term, r), earlier = std::min(own_term, r);
+            const double* const of_sites = own.data() + (later * (later + 1) / 2 + earlier) * sites;
+            for (std::size_t i = 0; i < sites; ++i) weighed[i] = share[c * sites + i] * of_sites[i];
+            for (std::size_t d = 0; d <= c; ++d) {
+                if (static_cast<std::size_t>(footprint[d]) != r) continue;
+                double sum = inner_product(weighed.data(), share.data() + d * sites, sites);
+                for (const Gathered& part : parts) sum += part.matrix[c * n + d];
+                dense_factor_[c * n + d] += sum;
+                if (c != d) dense_factor_[d * n + c] += sum;
+            }
+        }
+}
+
+std::vector<Barrier::Gathered> Barrier::gathered_parts(const GatherPlan& plan, std::size_t scratch) const {
+    const auto n = static_cast<std::size_t>(plan.count);
+    const std::size_t pairs = equity_.footprints() * (equity_.footprints() + 1) / 2;
+    std::vector<Gathered> parts(matrix_pieces);
+    std::vector<Lanes> work(static_cast<std::size_t>(blocks_.team.size()));
+    blocks_.team.run(matrix_pieces, [&](std::size_t piece, int member) {
+        Lanes& rows = work[static_cast<std::size_t>(member)];
+        if (rows.size() != scratch) rows = Lanes(scratch);
+        Gathered& part = parts[piece];
+        part.matrix.assign(n * n, 0.0), part.own.assign(pairs * blocks_.problem.sites, 0.0);
+        for (std::size_t b = blocks_.blocks() * piece / matrix_pieces;
+             b < blocks_.blocks() * (piece + 1) / matrix_pieces; ++b)
+            kernels_.gather(data_, in_, static_cast<int>(b), plan, part.matrix.data(), part.own.data(),
+                            rows.data());
+    });
+    return parts;
+}
+
+std::vector<Barrier::Gathered> Barrier::gathered_along_time(const GatherPlan& plan, std::size_t scratch,
+                                                            std::vector<double>& coupled) const {
+    const std::size_t n = dense_.size(), queues = chain_.width(), lanes = blocks_.lanes;
+    const std::size_t gateways = blocks_.problem.gateways, first_queue = gateways - queues;
+    const std::size_t pairs = equity_.footprints() * (equity_.footprints() + 1) / 2;
+    std::vector<Gathered> parts(2);
+    for (Gathered& part : parts)
+        part.matrix.assign(n * n, 0.0), part.own.assign(pairs * blocks_.problem.sites, 0.0);
+    const auto begin = [&](std::size_t side, std::size_t block, double* rows) {
+        kernels_.gather(data_, in_, static_cast<int>(block), plan, parts[side].matrix.data(),
+                        parts[side].own.data(), rows);
+    };
+    const auto collect = [&](std::size_t t, const double* rows, std::size_t wide, double* values) {
+        for (std::size_t q = 0; q < queues; ++q)
+            for (std::size_t c = 0; c < n; ++c)
+                values[q * wide + c] +=
+                    rows[((c / tile * gateways + first_queue + q) * tile + c % tile) * lanes + t % lanes];
+    };
+    couple_along_time(scratch, begin, collect, coupled);
+    return parts;
 }
 
 // What the gateways that each slot eliminates make of F K F' among the selected sites.
@@ -521,7 +623,6 @@ std::vector<std::vector<double>> Barrier::matrix_along_time(const MatrixPlan& pl
         double sensitivity;
     };
     const std::size_t n = dense_.size(), queues = chain_.width(), lanes = blocks_.lanes;
-    const std::size_t wide = (n + Chain::column_step - 1) / Chain::column_step * Chain::column_step;
     const auto count = static_cast<std::size_t>(plan.count), rows = count * equity_.footprints();
     std::vector<int> place(pi_.size(), -1);
     for (std::size_t k = 0; k < n; ++k) place[dense_[k]] = static_cast<int>(k);
@@ -530,12 +631,11 @@ std::vector<std::vector<double>> Barrier::matrix_along_time(const MatrixPlan& pl
         for (const Term& term : terms_) {
             const auto i = static_cast<std::size_t>(plan.sites[c]);
             if (const int k = place[term.unknown(i)]; k >= 0)
-                entries.push_back({static_cast<std::size_t>(k), c, term.r,
-                                   term.data->sensitivity[static_cast<std::size_t>(term.data->region[i])]});
+                entries.push_back({static_cast<std::size_t>(k), c, term.r, term.weight(i)});
         }
     const std::size_t gateways = blocks_.problem.gateways, first_queue = gateways - queues;
     // Right-hand sides of a slot, from the rows that the kernel has left of its block.
-    const auto collect = [&](std::size_t t, const double* block_rows, double* values) {
+    const auto collect = [&](std::size_t t, const double* block_rows, std::size_t wide, double* values) {
         for (const Entry& entry : entries) {
             const double f =
                 entry.sensitivity *
@@ -551,27 +651,39 @@ std::vector<std::vector<double>> Barrier::matrix_along_time(const MatrixPlan& pl
                 values[q * wide + entry.column] += f * from[q * tile * lanes];
         }
     };
-    std::vector<std::vector<double>> parts(2), products(2), handed(2);
+    std::vector<std::vector<double>> parts(2, std::vector<double>(rows * rows, 0.0));
+    const auto begin = [&](std::size_t side, std::size_t block, double* work) {
+        kernels_.matrix(data_, in_, static_cast<int>(block), plan, parts[side].data(), work);
+    };
+    couple_along_time((count + tile - 1) / tile * tile * gateways * lanes, begin, collect, coupled);
+    return parts;
+}
+
+// Right-hand sides of the dense unknowns, which begin(side, block, work) leaves of a block and collect(slot,
+// work, width, values) adds up of a slot, go forward through the chain from both ends.
+template <class Begin, class Collect>
+void Barrier::couple_along_time(std::size_t scratch, Begin begin, Collect collect,
+                                std::vector<double>& coupled) const {
+    const std::size_t n = dense_.size(), queues = chain_.width(), lanes = blocks_.lanes;
+    const std::size_t wide = (n + Chain::column_step - 1) / Chain::column_step * Chain::column_step;
+    std::vector<std::vector<double>> products(2), handed(2);
     std::vector<double> middle(queues * wide, 0.0);
     blocks_.team.run(2, [&](std::size_t side, int) {
-        Lanes work((count + tile - 1) / tile * tile * gateways * lanes);
-        parts[side].assign(rows * rows, 0.0), products[side].assign(wide * wide, 0.0);
+        Lanes work(scratch);
+        products[side].assign(wide * wide, 0.0);
         handed[side].assign(queues * wide, 0.0);
         std::vector<double> values(queues * wide);
-        const auto begin_block = [&](std::size_t t) {
-            kernels_.matrix(data_, in_, static_cast<int>(t / lanes), plan, parts[side].data(), work.data());
-        };
         std::size_t block = blocks_.blocks();
         for (std::size_t k = 0; k < chain_.count(static_cast<int>(side)); ++k) {
             const std::size_t t = chain_.slot(static_cast<int>(side), k);
-            if (std::exchange(block, t / lanes) != t / lanes) begin_block(t);
+            if (std::exchange(block, t / lanes) != t / lanes) begin(side, t / lanes, work.data());
             std::swap(values, handed[side]);
-            collect(t, work.data(), values.data());
+            collect(t, work.data(), wide, values.data());
             chain_.forward(t, wide, values.data(), handed[side].data(), products[side].data());
         }
         if (side == 0) return;
-        if (block != chain_.middle() / lanes) begin_block(chain_.middle());
-        collect(chain_.middle(), work.data(), middle.data());
+        if (block != chain_.middle() / lanes) begin(side, chain_.middle() / lanes, work.data());
+        collect(chain_.middle(), work.data(), wide, middle.data());
     });
     for (std::size_t k = 0; k < middle.size(); ++k) middle[k] += handed[0][k] + handed[1][k];
     chain_.forward(chain_.middle(), wide, middle.data(), handed[0].data(), products[0].data());
@@ -580,7 +692,6 @@ std::vector<std::vector<double>> Barrier::matrix_along_time(const MatrixPlan& pl
             const std::size_t at = std::max(a, b) * wide + std::min(a, b);
             coupled[a * n + b] += products[0][at] + products[1][at];
         }
-    return parts;
 }
 
 std::vector<double> Barrier::precondition(const std::vector<double>& residual) const {
@@ -861,16 +972,16 @@ void Barrier::price_spent_budgets(Prices& prices) const {
         std::vector<double>& lambda = prices.equity[footprint];
         std::vector<double> highest(lambda.size(), 0.0);
         const std::vector<double> others = equiload::site_prices(p, prices.equity);
-        for (std::size_t i = 0; i < p.sites; ++i) {
-            const auto g = static_cast<std::size_t>(term.data->region[i]);
-            for (std::size_t t = 0; t < p.slots && is_spent(*term.data, g); ++t) {
-                const double f = term.data->values.row(t)[i];
-                double cost = p.price.row(t)[i];
-                for (std::size_t r = 0; r < p.footprints.size(); ++r)
-                    cost += others[r * p.sites + i] * p.footprints[r].values.row(t)[i];
-                if (f > 0) highest[g] = std::max(highest[g], (prices.energy[t * p.sites + i] - cost) / f);
-            }
-        }
+        for (std::size_t i = 0; i < p.sites; ++i)
+            term.data->each_region(i, [&](std::size_t g, double share) {
+                for (std::size_t t = 0; t < p.slots && is_spent(*term.data, g); ++t) {
+                    const double f = share * term.data->values.row(t)[i];
+                    double cost = p.price.row(t)[i];
+                    for (std::size_t r = 0; r < p.footprints.size(); ++r)
+                        cost += others[r * p.sites + i] * p.footprints[r].values.row(t)[i];
+                    if (f > 0) highest[g] = std::max(highest[g], (prices.energy[t * p.sites + i] - cost) / f);
+                }
+            });
         for (std::size_t g = 0; g < lambda.size(); ++g)
             if (is_spent(*term.data, g)) lambda[g] = highest[g];
     }

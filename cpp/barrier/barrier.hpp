@@ -36,8 +36,8 @@ class Barrier final : public Method {
     bool spent(int) const override { return spent_; }
 
  private:
-    // A footprint with rows  w (h + F y) + e = level + a + ceiling  of its regions. Minimax: a = ceiling = 0
-    // and sum pi = weight. The mean of the k largest: also  pi <= weight / k,  whose multipliers are a. A
+    // A footprint with rows  w (h + R F y) + e = level + a + ceiling  of its regions. Minimax: a = ceiling =
+    // 0 and sum pi = weight. The mean of the k largest: also  pi <= weight / k,  whose multipliers are a. A
     // budget: level = a = 0, and the limit is the ceiling.
     //
     // A norm has totals v = m u with |u|_q = 1 in the place of the level, w (h + F y) + e = v, and prices
@@ -56,8 +56,18 @@ class Barrier final : public Method {
         double dual_power() const { return data->parameter / (data->parameter - 1); }  // p of a norm
         bool budget() const { return data->limited(); }
         std::size_t end() const { return first + data->regions(); }
+        // visit(unknown, w R) of all that a site burdens
+        template <class Visit>
+        void each_unknown(std::size_t site, Visit&& visit) const {
+            data->each_region(
+                site, [&](std::size_t g, double share) { visit(first + g, share * data->sensitivity[g]); });
+        }
+        // Of a footprint without a map, whose sites have one region each:
         std::size_t unknown(std::size_t site) const {
             return first + static_cast<std::size_t>(data->region[site]);
+        }
+        double weight(std::size_t site) const {
+            return data->sensitivity[static_cast<std::size_t>(data->region[site])];
         }
     };
     struct Step {
@@ -85,9 +95,21 @@ class Barrier final : public Method {
     void build_preconditioner();
     Reach find_reach(const std::vector<int>& sites) const;
     void add_dense_matrix();
+    void add_site_matrix();
     std::vector<std::vector<double>> matrix_parts(const MatrixPlan& plan) const;
     std::vector<std::vector<double>> matrix_along_time(const MatrixPlan& plan,
                                                        std::vector<double>& coupled) const;
+    template <class Begin, class Collect>
+    void couple_along_time(std::size_t scratch, Begin begin, Collect collect,
+                           std::vector<double>& coupled) const;
+    // Of burden maps: a matrix among the dense unknowns, and what joins it site by site.
+    struct Gathered {
+        std::vector<double> matrix, own;
+    };
+    void add_gathered_matrix();
+    std::vector<Gathered> gathered_parts(const GatherPlan& plan, std::size_t scratch) const;
+    std::vector<Gathered> gathered_along_time(const GatherPlan& plan, std::size_t scratch,
+                                              std::vector<double>& coupled) const;
     void set_targets(bool corrector, double mu);
     Step direction(bool corrector);
     void price_directions(double tolerance);
@@ -149,6 +171,7 @@ class Barrier final : public Method {
     std::vector<double> limit_, room_;                // of budgets: w limit, w (limit - h)
     std::vector<double> burden_, ceiling_, most_;     // burden: w (h + F y); most: of pi
     std::vector<double> jacobi_;                      // diagonal of the price system
+    bool mostly_full_ = false;                        // is there a dense burden map?
     std::vector<std::size_t> dense_;                  // unknowns that the preconditioner couples
     std::vector<double> dense_factor_;                // their Cholesky factor, row-major
     std::vector<double> lift_, bend_;                 // what a level lifts a row by; dv/dpi of norms

@@ -578,24 +578,12 @@ inline void forward_rows(const double* factor, int first, int j, int done, doubl
         }
 }
 
-// Rows of a tile of sites,  L^-1 W eta  as [place][tile][lane], where they reach.
+// rows <- L^-1 rows  of a tile of right-hand sides [place][tile][lane], which reach these places.
 template <class V>
-inline void matrix_rows(const BlockProblem& m, const BarrierState& p, int block, const int* sites, int count,
-                        const int* reach, int reached, double* rows) {
+inline void forward_tile(const Elimination& order, const double* factor, const int* reach, int reached,
+                         double* rows) {
     constexpr int n = V::lanes, width = tile * n;
-    const Elimination& order = p.order;
-    const double* const factor = block_factor<V>(p, block);
     const double* const entries = factor + static_cast<long>(order.head) * n;
-    for (int k = 0; k < reached; ++k)
-        for (int c = 0; c < tile; ++c) V(0.0).store(rows + reach[k] * width + c * n);
-    for (int c = 0; c < count; ++c) {
-        const V eta = V::load(p.eta + offset<V>(block, m.sites, sites[c]));
-        for (int e = order.in_start[sites[c]]; e < order.in_start[sites[c] + 1]; ++e) {
-            const int a = order.in_arc[e];
-            add_total<V>(rows + order.in_place[e] * width + c * n,
-                         eta * V(m.energy[a]) * V::load(p.inv_d + offset<V>(block, m.arcs, a)));
-        }
-    }
     int k = 0;
     for (; k < reached && reach[k] < order.head; ++k) {
         double* const row = rows + reach[k] * width;
@@ -617,6 +605,25 @@ inline void matrix_rows(const BlockProblem& m, const BarrierState& p, int block,
     int j = first;
     for (; j + 1 < order.done(); j += 2) forward_rows<V, 2>(tail, first, j, order.done(), tail_rows);
     for (; j < order.tail(); ++j) forward_rows<V, 1>(tail, first, j, order.done(), tail_rows);
+}
+
+// Rows of a tile of sites,  L^-1 W eta  as [place][tile][lane], where they reach.
+template <class V>
+inline void matrix_rows(const BlockProblem& m, const BarrierState& p, int block, const int* sites, int count,
+                        const int* reach, int reached, double* rows) {
+    constexpr int n = V::lanes, width = tile * n;
+    const Elimination& order = p.order;
+    for (int k = 0; k < reached; ++k)
+        for (int c = 0; c < tile; ++c) V(0.0).store(rows + reach[k] * width + c * n);
+    for (int c = 0; c < count; ++c) {
+        const V eta = V::load(p.eta + offset<V>(block, m.sites, sites[c]));
+        for (int e = order.in_start[sites[c]]; e < order.in_start[sites[c] + 1]; ++e) {
+            const int a = order.in_arc[e];
+            add_total<V>(rows + order.in_place[e] * width + c * n,
+                         eta * V(m.energy[a]) * V::load(p.inv_d + offset<V>(block, m.arcs, a)));
+        }
+    }
+    forward_tile<V>(order, block_factor<V>(p, block), reach, reached, rows);
 }
 
 // Adds f_r f_q times the flow between two sites to their entries of the matrix.
@@ -665,6 +672,97 @@ inline void barrier_matrix(const BlockProblem& m, const BarrierState& p, int blo
     }
 }
 
+// Some unknowns of burden maps, which gather from many sites each: share[unknown][site] is w R, of the
+// unknown's footprint. `reach` names all places.
+struct GatherPlan {
+    int count = 0;
+    const int *footprint = nullptr, *reach = nullptr;
+    const double* share = nullptr;
+};
+
+// Rows of a tile of unknowns,  L^-1 W eta F' R' w  as [place][tile][lane]. Pull: [site][tile][lane].
+template <class V>
+inline void gathered_rows(const BlockProblem& m, const BarrierState& p, int block, const GatherPlan& plan,
+                          int first, double* rows, double* pull) {
+    constexpr int n = V::lanes, width = tile * n;
+    for (int c = 0; c < tile; ++c)
+        for (int i = 0; i < m.sites; ++i) {
+            V own(0.0);
+            if (first + c < plan.count)
+                own = V(plan.share[static_cast<long>(first + c) * m.sites + i]) *
+                      V::load(p.eta + offset<V>(block, m.sites, i)) *
+                      load_footprint<V>(m, block, plan.footprint[first + c], i);
+            own.store(pull + i * width + c * n);
+        }
+    static_assert(tile == 4);  // by name, so that the sums stay in registers
+    for (int j = 0; j < m.gateways; ++j) {
+        V first_sum(0.0), second(0.0), third(0.0), fourth(0.0);
+        for (int a = m.row[j]; a < m.row[j + 1]; ++a) {
+            const V conductance = V(m.energy[a]) * V::load(p.inv_d + offset<V>(block, m.arcs, a));
+            const double* const from = pull + m.site[a] * width;
+            first_sum = first_sum + conductance * V::load(from);
+            second = second + conductance * V::load(from + n);
+            third = third + conductance * V::load(from + 2 * n);
+            fourth = fourth + conductance * V::load(from + 3 * n);
+        }
+        double* const row = rows + p.order.place[j] * width;
+        first_sum.store(row), second.store(row + n), third.store(row + 2 * n), fourth.store(row + 3 * n);
+    }
+    forward_tile<V>(p.order, block_factor<V>(p, block), plan.reach, p.order.size, rows);
+}
+
+// Takes the products of two rows with two others over so many places from their entries of the matrix.
+template <class V>
+inline void take_products(const double* rows, const double* others, int places, int count, int c, int d,
+                          double* matrix) {
+    constexpr int n = V::lanes, width = tile * n;
+    V flow[4] = {V(0.0), V(0.0), V(0.0), V(0.0)};
+    {
+        V same(0.0), right(0.0), below(0.0), across(0.0);  // by name, so that they stay in registers
+        for (int e = 0; e < places; ++e) {
+            const V a = V::load(rows + e * width), b = V::load(rows + e * width + n);
+            const V x = V::load(others + e * width), y = V::load(others + e * width + n);
+            same = same + a * x, right = right + a * y;
+            below = below + b * x, across = across + b * y;
+        }
+        flow[0] = same, flow[1] = right, flow[2] = below, flow[3] = across;
+    }
+    for (int k = 0; k < 4; ++k) {
+        const int row = c + k / 2, column = d + k % 2;
+        if (row < count && column <= row)
+            matrix[static_cast<long>(row) * count + column] -= sum_lanes(flow[k]);
+    }
+}
+
+// Takes the products of those rows from the lower triangle of `matrix` (unknowns, unknowns); what F K F' has
+// beside them, f_r f_q kappa eta for q <= r, joins own[pair][site]. Scratch: the rows [tile of unknowns]
+// [place][unknown][lane], then [site][unknown][lane].
+template <class V>
+inline void barrier_gather(const BlockProblem& m, const BarrierState& p, int block, const GatherPlan& plan,
+                           double* matrix, double* own, double* scratch) {
+    constexpr int n = V::lanes, width = tile * n;
+    const long size = static_cast<long>(m.gateways) * width;
+    double* const pull = scratch + (plan.count + tile - 1) / tile * size;
+    for (int c = 0; c < plan.count; c += tile)
+        gathered_rows<V>(m, p, block, plan, c, scratch + c / tile * size, pull);
+    const int done = p.order.size - p.order.kept;
+    constexpr int near = 32;  // places whose rows stay in cache while all of them meet
+    for (int e = 0; e < done; e += near)
+        for (int c = 0; c < plan.count; c += 2)
+            for (int d = 0; d <= c; d += 2)
+                take_products<V>(scratch + c / tile * size + c % tile * n + e * width,
+                                 scratch + d / tile * size + d % tile * n + e * width,
+                                 done - e < near ? done - e : near, plan.count, c, d, matrix);
+    for (int r = 0, pair = 0; r < m.footprints; ++r)
+        for (int q = 0; q <= r; ++q, ++pair)
+            for (int i = 0; i < m.sites; ++i) {
+                const long at = offset<V>(block, m.sites, i);
+                own[static_cast<long>(pair) * m.sites + i] +=
+                    sum_lanes(load_footprint<V>(m, block, r, i) * load_footprint<V>(m, block, q, i) *
+                              (V::load(p.kappa + at) * V::load(p.eta + at)));
+            }
+}
+
 template <class V>
 inline void barrier_solve_tail(const BarrierState& p, int block, double* values) {
     solve_tail<V>(p.order, block_factor<V>(p, block), values + offset<V>(block, p.order.size, 0));
@@ -691,6 +789,8 @@ struct BarrierKernels {
     void (*factor)(const BlockProblem&, const BarrierState&, int block, double* scratch);
     void (*matrix)(const BlockProblem&, const BarrierState&, int block, const MatrixPlan&, double* matrix,
                    double* scratch);
+    void (*gather)(const BlockProblem&, const BarrierState&, int block, const GatherPlan&, double* matrix,
+                   double* own, double* scratch);
     // A predictor and a corrector each:
     void (*aim[2])(const BlockProblem&, const BarrierState&, int block, double mu, double* scratch);
     void (*direction[2])(const BlockProblem&, const BarrierState&, int block, const double* dlambda,
@@ -717,6 +817,7 @@ constexpr BarrierKernels barrier_kernels() {
             barrier_move<V>,
             barrier_factor<V>,
             barrier_matrix<V>,
+            barrier_gather<V>,
             {barrier_aim<V, false>, barrier_aim<V, true>},
             {barrier_direction<V, false>, barrier_direction<V, true>},
             barrier_settle<V>,

@@ -12,6 +12,8 @@ struct BoundFootprint {
     Doubles history, sensitivity;
     std::optional<Doubles> limit;
     Ints region;
+    std::optional<Ints> share_start;  // of a burden map
+    std::optional<Doubles> share;
     EquityKind kind;
     double weight, parameter;
 

@@ -83,7 +83,9 @@ BoundProblem make(const Table& demand, const Table& capacity, const Table& price
 }  // namespace
 
 Footprint BoundFootprint::view(std::size_t slots, std::size_t sites) const {
-    require_shape(region, {static_cast<py::ssize_t>(sites)}, "region");
+    require_shape(region, {share ? share->size() : static_cast<py::ssize_t>(sites)}, "region");
+    if (share_start) require_shape(*share_start, {static_cast<py::ssize_t>(sites + 1)}, "share_start");
+    if (share_start.has_value() != share.has_value()) throw InputError("a burden map needs both its arrays");
     require_shape(sensitivity, {history.size()}, "sensitivity");
     if (limit) require_shape(*limit, {history.size()}, "limit");
     return {field_of(values, slots, sites, "footprint"),
@@ -93,7 +95,9 @@ Footprint BoundFootprint::view(std::size_t slots, std::size_t sites) const {
             kind,
             weight,
             parameter,
-            limit ? span_of(*limit) : std::span<const double>()};
+            limit ? span_of(*limit) : std::span<const double>(),
+            share_start ? span_of(*share_start) : std::span<const Index>(),
+            share ? span_of(*share) : std::span<const double>()};
 }
 
 void register_problem(py::module_& module) {
@@ -105,12 +109,14 @@ void register_problem(py::module_& module) {
     py::class_<BoundFootprint>(module, "Footprint")
         .def(py::init([](const Table& values, const Ints& region, const Doubles& history,
                          const Doubles& sensitivity, const std::string& kind, double weight, double parameter,
-                         const std::optional<Doubles>& limit) {
-                 return BoundFootprint{values, history,           sensitivity, limit,
-                                       region, equity_kind(kind), weight,      parameter};
+                         const std::optional<Doubles>& limit, const std::optional<Ints>& share_start,
+                         const std::optional<Doubles>& share) {
+                 return BoundFootprint{values,      history, sensitivity,       limit,  region,
+                                       share_start, share,   equity_kind(kind), weight, parameter};
              }),
              py::arg("values"), py::arg("region"), py::arg("history"), py::arg("sensitivity"),
-             py::arg("kind"), py::arg("weight"), py::arg("parameter") = 0.0, py::arg("limit") = py::none());
+             py::arg("kind"), py::arg("weight"), py::arg("parameter") = 0.0, py::arg("limit") = py::none(),
+             py::arg("share_start") = py::none(), py::arg("share") = py::none());
     module.def("equity_functions", &equity_names);
     module.def("equity_parameters",
                [](const std::string& kind) { return equity_parameters(equity_kind(kind)); });

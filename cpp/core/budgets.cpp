@@ -12,8 +12,9 @@ Problem close_spent_cells(const Problem& problem, std::vector<double>& capacity)
     for (const Footprint& f : problem.footprints) {
         if (!f.limited()) continue;
         for (std::size_t i = 0; i < problem.sites; ++i) {
-            const auto g = static_cast<std::size_t>(f.region[i]);
-            if (!is_spent(f, g)) continue;
+            bool spent = false;
+            f.each_region(i, [&](std::size_t g, double share) { spent |= share > 0 && is_spent(f, g); });
+            if (!spent) continue;
             if (capacity.empty())
                 for (std::size_t t = 0; t < problem.slots; ++t)
                     capacity.insert(capacity.end(), problem.capacity.row(t),

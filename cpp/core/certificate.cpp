@@ -52,7 +52,7 @@ std::vector<double> site_prices(const Problem& p, const std::vector<std::vector<
     std::vector<double> lambda(p.footprints.size() * p.sites, 0.0);
     for (std::size_t r = 0; r < p.footprints.size() && r < equity.size(); ++r)
         for (std::size_t i = 0; i < p.sites && !equity[r].empty(); ++i)
-            lambda[r * p.sites + i] = equity[r][static_cast<std::size_t>(p.footprints[r].region[i])];
+            lambda[r * p.sites + i] = p.footprints[r].at_site(equity[r], i);
     return lambda;
 }
 
@@ -85,7 +85,7 @@ Evaluation evaluate(const Problem& p, const double* allocation, const double* sh
             }
     });
     for (std::size_t r = 0; r < footprints; ++r)
-        result.totals.push_back(region_totals(p.footprints[r], burden[r].data()));
+        result.totals.push_back(region_totals(p.footprints[r], burden[r]));
     result.breakdown.arc = ordered_sum(arc);
     result.breakdown.energy = ordered_sum(energy);
     result.breakdown.quadratic = ordered_sum(quadratic);
@@ -95,10 +95,10 @@ Evaluation evaluate(const Problem& p, const double* allocation, const double* sh
     return result;
 }
 
-std::vector<double> region_totals(const Footprint& footprint, const double* burden) {
+std::vector<double> region_totals(const Footprint& footprint, std::span<const double> burden) {
     std::vector<double> totals(footprint.history.begin(), footprint.history.end());
-    for (std::size_t i = 0; i < footprint.region.size(); ++i)
-        totals[static_cast<std::size_t>(footprint.region[i])] += burden[i];
+    for (std::size_t i = 0; i < burden.size(); ++i)
+        footprint.each_region(i, [&](std::size_t g, double share) { totals[g] += share * burden[i]; });
     return totals;
 }
 
@@ -193,8 +193,7 @@ Shortfall budget_shortfall(const Problem& p, const Prices& ray, Team& team) {
         const std::vector<double>& lambda = ray.equity[r];
         for (std::size_t t = 0; t < p.slots; ++t)
             for (std::size_t i = 0; i < p.sites; ++i)
-                energy[t * p.sites + i] +=
-                    lambda[static_cast<std::size_t>(footprint.region[i])] * footprint.values.row(t)[i];
+                energy[t * p.sites + i] += footprint.at_site(lambda, i) * footprint.values.row(t)[i];
         for (std::size_t g = 0; g < lambda.size(); ++g) {
             sum.needed += lambda[g] * footprint.history[g];
             if (lambda[g] > 0) sum.available += lambda[g] * footprint.limit[g];

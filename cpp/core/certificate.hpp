@@ -1,6 +1,7 @@
 // The certificate, recomputed from the data: what an allocation costs, and a bound that holds for any prices.
 #pragma once
 
+#include <span>
 #include <vector>
 
 #include "core/problem.hpp"
@@ -22,7 +23,7 @@ std::vector<double> site_prices(const Problem& problem, const std::vector<std::v
 Evaluation evaluate(const Problem& problem, const double* allocation, const double* shed, Team& team);
 
 // Burdens of the regions, history included, from those of the sites.
-std::vector<double> region_totals(const Footprint& footprint, const double* burden);
+std::vector<double> region_totals(const Footprint& footprint, std::span<const double> burden);
 
 // What an allocation costs by its loads alone, when they are known (saves one pass over the arcs' ends).
 double equity_cost(const Problem& problem, const std::vector<std::vector<double>>& totals,

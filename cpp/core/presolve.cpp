@@ -104,12 +104,30 @@ bool Presolved::keeps_all_sites() const {
 
 void Presolved::build_regions() {
     if (keeps_all_sites()) return;
-    regions_.resize(original_.footprints.size());
+    regions_.resize(original_.footprints.size()), maps_.resize(original_.footprints.size());
     for (std::size_t r = 0; r < original_.footprints.size(); ++r) {
+        Footprint& footprint = problem_.footprints[r];
+        if (footprint.mapped()) {
+            restrict_map(footprint, regions_[r], maps_[r]);
+            continue;
+        }
         for (std::size_t site : kept_sites_)
             regions_[r].push_back(site < original_.sites ? original_.footprints[r].region[site] : 0);
-        problem_.footprints[r].region = regions_[r];
+        footprint.region = regions_[r];
     }
+}
+
+// Nobody bears the shed site's burdens.
+void Presolved::restrict_map(Footprint& footprint, std::vector<Index>& regions, BurdenMap& map) const {
+    map.start.push_back(0);
+    for (std::size_t site : kept_sites_) {
+        if (site < original_.sites)
+            footprint.each_region(site, [&](std::size_t g, double share) {
+                regions.push_back(static_cast<Index>(g)), map.share.push_back(share);
+            });
+        map.start.push_back(static_cast<Index>(regions.size()));
+    }
+    footprint.region = regions, footprint.share_start = map.start, footprint.share = map.share;
 }
 
 void Presolved::build_fields() {

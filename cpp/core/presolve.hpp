@@ -56,6 +56,11 @@ class Presolved {
     void pool_gateways();
     void build_network();
     void build_regions();
+    struct BurdenMap {
+        std::vector<Index> start;
+        std::vector<double> share;
+    };
+    void restrict_map(Footprint& footprint, std::vector<Index>& regions, BurdenMap& map) const;
     void build_fields();
     bool keeps_all_sites() const;
 
@@ -73,6 +78,7 @@ class Presolved {
     std::vector<double> demand_, capacity_, price_, quadratic_;
     std::vector<std::vector<double>> footprint_values_;
     std::vector<std::vector<Index>> regions_;
+    std::vector<BurdenMap> maps_;
 };
 
 }  // namespace equiload

@@ -18,9 +18,25 @@ void require_arcs(std::size_t gateways, std::size_t sites, std::span<const Index
             throw InputError("arc " + std::to_string(a) + " points outside the problem");
 }
 
+namespace {
+
+void require_map(const Footprint& footprint, std::size_t sites) {
+    const std::span<const Index> start = footprint.share_start;
+    const bool fits = start.size() == sites + 1 && start.front() == 0 &&
+                      static_cast<std::size_t>(start.back()) == footprint.region.size() &&
+                      footprint.share.size() == footprint.region.size() &&
+                      std::is_sorted(start.begin(), start.end());
+    if (!fits) throw InputError("a burden map needs its shares site by site");
+    for (double share : footprint.share)
+        if (!(share >= 0)) throw InputError("a share of a burden map must be at least 0");
+}
+
+}  // namespace
+
 void Problem::validate() const {
     require_arcs(gateways, sites, arc_gateway, arc_site, arc_delay);
     for (const Footprint& footprint : footprints) {
+        if (footprint.mapped()) require_map(footprint, sites);
         for (std::size_t i = 0; i < footprint.region.size(); ++i)
             if (footprint.region[i] < 0 ||
                 static_cast<std::size_t>(footprint.region[i]) >= footprint.regions())

@@ -28,8 +28,9 @@ enum class EquityKind : int { none = -1 };
 
 // One footprint f_r with the equity function that prices its regional totals.
 struct Footprint {
-    Field values;                         // (T, I) burden per MWh
-    std::span<const Index> region;        // (I,) region of each site
+    Field values;  // (T, I) burden per MWh
+    // (I,) region of each site, where all of its burden falls; of a burden map (below) one an entry.
+    std::span<const Index> region;
     std::span<const double> history;      // (G,) burden carried already
     std::span<const double> sensitivity;  // (G,) w_r > 0
     EquityKind kind = EquityKind::none;
@@ -37,13 +38,37 @@ struct Footprint {
     double parameter = 0.0;  // q of a norm, k of the mean of the k largest
     // Of a budget alone, (G,): limits on E itself; infinite where there is none.
     std::span<const double> limit;
+    // A burden map R, by site: share[k] of what site i burdens falls on region[k], for k from share_start[i]
+    // to share_start[i + 1]. Both are empty where each site has one region.
+    std::span<const Index> share_start = {};
+    std::span<const double> share = {};
 
     std::size_t regions() const { return history.size(); }
     bool limited() const { return !limit.empty(); }
+    bool mapped() const { return !share_start.empty(); }
+
+    // visit(region, share) of all that a site burdens.
+    template <class Visit>
+    void each_region(std::size_t site, Visit&& visit) const {
+        if (!mapped()) return visit(static_cast<std::size_t>(region[site]), 1.0);
+        const auto last = static_cast<std::size_t>(share_start[site + 1]);
+        for (auto k = static_cast<std::size_t>(share_start[site]); k < last; ++k)
+            visit(static_cast<std::size_t>(region[k]), share[k]);
+    }
+    // sum_g R_gi value_g
+    template <class Values>
+    double at_site(const Values& by_region, std::size_t site) const {
+        if (!mapped()) return by_region[static_cast<std::size_t>(region[site])];
+        double sums[4] = {};  // side by side: maps may be dense
+        auto k = static_cast<std::size_t>(share_start[site]);
+        for (const auto last = static_cast<std::size_t>(share_start[site + 1]); k < last; ++k)
+            sums[k % 4] += share[k] * by_region[static_cast<std::size_t>(region[k])];
+        return (sums[0] + sums[1]) + (sums[2] + sums[3]);
+    }
 };
 
 // minimise  sum l x + sum (p y + q y^2 / 2) + sum_r mu_r phi_r(w_r E_r)   over x >= 0
-// subject to  every unit of work served,  y = M x <= capacity,  E_r = h_r + sum f_r y.
+// subject to  every unit of work served,  y = M x <= capacity,  E_r = h_r + R_r sum f_r y.
 struct Problem {
     std::size_t slots = 0, gateways = 0, sites = 0, arcs = 0;
     Field demand;                                             // (T, J) work released
@@ -71,6 +96,13 @@ struct Problem {
     // Throws InputError for arcs and regions that lead nowhere, and where equity lacks what it needs.
     void validate() const;
 };
+
+// Does a site burden several regions?
+inline bool has_burden_map(const Problem& problem) {
+    for (const Footprint& footprint : problem.footprints)
+        if (footprint.mapped()) return true;
+    return false;
+}
 
 // Throws InputError naming the first arc whose ends do not exist, or whose delay is negative.
 void require_arcs(std::size_t gateways, std::size_t sites, std::span<const Index> gateway,

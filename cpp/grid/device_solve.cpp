@@ -114,7 +114,8 @@ std::vector<Solution> solve_on_device(const std::vector<Scenario>& scenarios, co
             throw InputError("scenarios on a device must have one network");
         Run& run = runs.emplace_back(scenario);
         const bool there = scenario.problem->device >= 0;
-        if (there || Repair(run.reduced).stranded().empty()) by_kind[kind_of(run)].push_back(&run);
+        const bool served = there || Repair(run.reduced).stranded().empty();
+        if (served && !has_burden_map(*scenario.problem)) by_kind[kind_of(run)].push_back(&run);
     }
     for (const auto& [kind, alike] : by_kind)
         solve_together(alike, settings, tuning, team, means, watch, finished);

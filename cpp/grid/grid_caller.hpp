@@ -112,7 +112,8 @@ class GridCaller {
     static void report(const Problem& p, const std::vector<double>& sums, const std::vector<double>& burdens,
                        const std::vector<std::vector<double>>& equity, Solution& solution) {
         for (std::size_t r = 0; r < p.footprints.size(); ++r)
-            solution.totals.push_back(region_totals(p.footprints[r], burdens.data() + r * p.sites));
+            solution.totals.push_back(
+                region_totals(p.footprints[r], {burdens.data() + r * p.sites, p.sites}));
         Breakdown& costs = solution.breakdown;
         costs.arc = sums[1], costs.energy = sums[2], costs.quadratic = sums[3];
         costs.shed = p.may_shed() ? p.shed_cost * sums[5] : 0.0;

@@ -260,7 +260,8 @@ class GridCandidates final : public Candidates {
             totals.emplace_back(footprint.history.begin(), footprint.history.end());
         for (std::size_t r = 0; r < data_.footprints(); ++r) {
             const std::size_t f = run.equity.footprint(r);
-            totals[f] = region_totals(run.reduced.footprints[f], burden + r * data_.reduced().sites);
+            const std::size_t sites = data_.reduced().sites;
+            totals[f] = region_totals(run.reduced.footprints[f], {burden + r * sites, sites});
         }
         return totals;
     }

@@ -37,10 +37,11 @@ class HostCopy {
     std::deque<std::vector<double>> fields_;
 };
 
-// Coupled slots and budgets take steps that only the host can do.
+// Coupled slots, budgets and burden maps take steps that only the host can do.
 bool needs_host(const Problem& problem) {
-    return problem.max_delay() > 0 || std::any_of(problem.footprints.begin(), problem.footprints.end(),
-                                                  [](const Footprint& f) { return f.limited(); });
+    return problem.max_delay() > 0 || has_burden_map(problem) ||
+           std::any_of(problem.footprints.begin(), problem.footprints.end(),
+                       [](const Footprint& f) { return f.limited(); });
 }
 
 // Takes an answer of the host to the problem's device; zeros where there is none.

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from ._arrays import FloatArray, IntArray
+from ._regions import at_sites, by_region, is_map
 from .equity import Equity
 from .network import Network
 from .problem import COSTS, Problem
@@ -67,7 +69,7 @@ def burdens(problem: Problem, load: FloatArray) -> dict[str, FloatArray]:
     """Return what a load (T, I), history and idle power burden every region with, (G,) each."""
     return {
         name: problem.carried[name]
-        + _by_region(problem.regions[name], (values * load).sum(axis=0), problem.carried[name].size)
+        + by_region(problem.regions[name], (values * load).sum(axis=0), problem.carried[name].size)
         for name, values in problem.footprints.items()
     }
 
@@ -76,7 +78,12 @@ def burdens_by_slot(problem: Problem, name: str, load: FloatArray) -> FloatArray
     """Return what a load and idle power add to one footprint's regions in every slot, (T, G)."""
     added = np.zeros((problem.slots, problem.history[name].size))
     idle = 0.0 if problem.idle_power is None else problem.idle_power
-    np.add.at(added.T, problem.regions[name], (problem.footprints[name] * (load + idle)).T)
+    regions: Any = problem.regions[name]
+    by_site = problem.footprints[name] * (load + idle)
+    if is_map(regions):
+        result: FloatArray = by_site @ regions.T
+        return result
+    np.add.at(added.T, regions, by_site.T)
     return added
 
 
@@ -95,7 +102,7 @@ def burdened_price(problem: Problem, prices: Mapping[str, FloatArray]) -> FloatA
     """Return ``c0 = p + sum_r lambda_r f_r`` (T, I) at prices of the burdens."""
     cost = problem.price.copy()
     for name, price in prices.items():
-        cost += price[problem.regions[name]] * problem.footprints[name]
+        cost += at_sites(problem.regions[name], price) * problem.footprints[name]
     return cost
 
 
@@ -152,14 +159,15 @@ class SlotAccounts:
         region = self._region[name]
         if region is None:
             return by_site
-        return _by_region(region, by_site, self._static.history[name].size)
+        return by_region(region, by_site, self._static.history[name].size)
 
     def burdened_price(self, slot: Slot, prices: Mapping[str, FloatArray]) -> FloatArray:
         """Return ``p + sum_r lambda_r f_r`` (I,)."""
         price = slot.price
         for name, value in prices.items():
             region = self._region[name]
-            price = price + (value if region is None else value[region]) * slot.footprints[name]
+            at_site = value if region is None else at_sites(region, value)
+            price = price + at_site * slot.footprints[name]
         return price
 
     def cost(
@@ -179,7 +187,3 @@ class SlotAccounts:
     def equity(self, totals: Mapping[str, FloatArray]) -> float:
         """Return what the equity terms make of burdens so far (G,), USD."""
         return sum(equity_costs(self._static.equity, self._static.sensitivity, totals).values())
-
-
-def _by_region(region: IntArray, by_site: FloatArray, regions: int) -> FloatArray:
-    return np.bincount(region, by_site, regions).astype(np.float64, copy=False)

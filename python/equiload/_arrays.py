@@ -237,9 +237,11 @@ def read_count(field: str, value: object, low: int = 1, high: int | None = None)
 
 
 def same(one: object, other: object) -> bool:
-    """Compare numbers, arrays and mappings of them by value."""
+    """Compare numbers, arrays, and mappings and tuples of them by value."""
     if isinstance(one, Mapping) and isinstance(other, Mapping):
         return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
+    if isinstance(one, tuple) and isinstance(other, tuple):
+        return len(one) == len(other) and all(map(same, one, other))
     if isinstance(one, np.ndarray) or isinstance(other, np.ndarray):
         return np.array_equal(one, other)  # type: ignore[arg-type]
     return bool(one == other)

@@ -50,6 +50,8 @@ class Footprint:
         weight: float,
         parameter: float = 0.0,
         limit: _Floats | None = None,
+        share_start: _Ints | None = None,
+        share: _Floats | None = None,
     ) -> None: ...
 
 class Problem:

@@ -189,7 +189,8 @@ def aligned(given: Mapping[str, Any]) -> dict[str, Any]:
     """
     tables: dict[tuple[str, ...], tuple[Any, tuple[str, ...]]] = {}
     tables |= {(name,): (given[name], axes) for name, axes in _TABLES.items()}
-    mappings: dict[str, tuple[str, ...]] = {"footprints": ("slot", "site"), "regions": ("site",)}
+    mappings: dict[str, tuple[str, ...]] = {"footprints": ("slot", "site")}
+    mappings["regions"] = ("region", "site")  # of one axis, the region of each site
     for group, over in mappings.items():
         values = given[group] if isinstance(given[group], Mapping) else {}
         tables |= {(group, name): (value, over) for name, value in values.items()}
@@ -215,7 +216,7 @@ def aligned(given: Mapping[str, Any]) -> dict[str, Any]:
     for key, (value, axes, labels) in labelled.items():
         array, field = np.asarray(value), _field(key)
         for n, (axis, found) in enumerate(zip(axes[-len(labels) :], labels, strict=True)):
-            if found is not None:
+            if found is not None and axis in wanted:
                 array = array.take(places(field, axis, found, wanted[axis]), axis=n)
         if len(key) == 1:
             result[key[0]] = array

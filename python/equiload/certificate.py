@@ -13,6 +13,7 @@ import numpy as np
 
 from ._account import burdened_price, burdens, equity_costs, relative_gap, site_costs
 from ._arrays import FloatArray, IntArray, require_a
+from ._regions import at_sites
 from .answer import Answer
 from .equity import Budget
 from .errors import InputError
@@ -253,7 +254,7 @@ def _proves_infeasible(problem: Problem, reason: Infeasibility, arcs: _Arcs) -> 
         term = problem.equity[name]
         if isinstance(term, Budget):
             lam = np.maximum(lam, 0.0)
-            price += lam[problem.regions[name]] * problem.footprints[name]
+            price += at_sites(problem.regions[name], lam) * problem.footprints[name]
             needed += float(lam @ problem.carried[name])
             held += _worth(lam, term.limits(lam.size))
     ceiling = None if problem.shed_cost is None else 0.0

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from ._account import backlogs, burdens_by_slot
 from ._arrays import AnyArray, FloatArray, read_count, read_floats
+from ._regions import heaviest
 from .errors import InputError
 from .labelled import gateway_labels, site_labels, slot_labels
 from .palette import COLOURS, UNITS, colours_of, with_unit
@@ -373,7 +374,8 @@ def site_map(
     style: dict[str, Any] = {"s": area, "edgecolors": "white", "linewidths": 0.8, "alpha": 0.9}
     if footprint is not None:
         totals = np.asarray(host.footprints[footprint])
-        burden = (totals if totals.ndim == 1 else totals.max(axis=1))[problem.regions[footprint]]
+        worst = totals if totals.ndim == 1 else totals.max(axis=1)
+        burden = heaviest(problem.regions[footprint], worst)
         style |= {"c": burden[order], "cmap": "viridis_r"}
     dots = axes.scatter(places[order, 1], places[order, 0], zorder=3, **style)
     if footprint is not None:

@@ -27,6 +27,7 @@ from ._arrays import (
 )
 from ._devices import Device, Worker, devices_of, shared_device
 from ._labels import aligned, by_labels, require_unique
+from ._regions import BurdenMap, by_region, entries, is_map, map_names, read_map
 from ._tables import Table, Tables, fitted, read, require_all
 from .equity import Budget, Equity, core_terms
 from .errors import InputError
@@ -99,9 +100,12 @@ class Problem(Frozen):
         What the inequity of a footprint costs. Footprints without one are reported, not priced.
     network : Network, optional
         Which work may be served where and when; by default every gateway may use every site.
-    regions : mapping of str to array_like, shape (I,)
+    regions : mapping of str to array_like, shape (I,) or (G, I)
         Per footprint, the region of each site: whole numbers 0 to G-1, or labels, which are
-        numbered in order of appearance. By default each site is its own region.
+        numbered in order of appearance. By default each site is its own region. Or a burden map:
+        the share of what site i burdens that falls on region g, at least 0; an array, nested lists,
+        a SciPy sparse array, or a table whose rows are named after the regions. Shares of a site
+        need not sum to one.
     history : mapping of str to array_like, shape (G,)
         Per footprint, the burden that each region carries already (t, m3); at least 0.
     sensitivity : mapping of str to array_like, shape (G,)
@@ -124,7 +128,7 @@ class Problem(Frozen):
         The data, read-only; `price` is always (T, I), `capacity` and `quadratic` (I,) or (T, I).
         What lies on a device is copied to the host when it is first read.
     footprints, regions, history, sensitivity, region_names : mapping of str
-        Per footprint, defaults filled in.
+        Per footprint, defaults filled in; `regions` (I,) of whole numbers, or a burden map (G, I).
     carried : mapping of str to ndarray of float64, shape (G,)
         Per footprint, what each region carries whatever is decided: history and idle power.
     idle_cost : float
@@ -163,7 +167,7 @@ class Problem(Frozen):
     footprints: Mapping[str, FloatArray]
     equity: Mapping[str, Equity]
     network: Network
-    regions: Mapping[str, IntArray]
+    regions: Mapping[str, IntArray | FloatArray]
     region_names: Mapping[str, tuple[str, ...]]
     history: Mapping[str, FloatArray]
     sensitivity: Mapping[str, FloatArray]
@@ -208,7 +212,8 @@ class Problem(Frozen):
 
     def _fill(self, given: Mapping[str, Any], device: Device | None) -> None:
         """Read and check the arguments of the constructor; those on the device stay there."""
-        fill, given = self.__dict__, aligned(given)
+        fill, named = self.__dict__, _map_names(given["regions"])
+        given = aligned(given)
         fill["_device"] = device
         worker = self._worker
         demand = read("demand", given["demand"], worker)
@@ -241,7 +246,7 @@ class Problem(Frozen):
             field: _named(field, given[field], burdens)
             for field in ("regions", "history", "sensitivity")
         }
-        fill.update(_regional(regional, tuple(burdens), site))
+        fill.update(_regional(regional, named, tuple(burdens), site))
         fill["equity"] = MappingProxyType(_equity(given["equity"], self.region_names))
         fill.update(_idle(self))
         fill["_given"] = {
@@ -414,9 +419,11 @@ class Problem(Frozen):
     def _shape(self, name: str) -> tuple[int, ...]:
         return self._table(name).shape
 
-    def _region_argument(self, name: str) -> AnyArray:
+    def _region_argument(self, name: str) -> AnyArray | BurdenMap:
         """Return the regions of the sites as the user would give them: labels where there are."""
         codes, names = self.regions[name], self.region_names[name]
+        if is_map(codes):
+            return BurdenMap(codes, names)
         if names == _numbers(len(names)):
             return codes
         return np.asarray(names)[codes]
@@ -447,15 +454,18 @@ class Problem(Frozen):
 
     def _core_footprint(self, name: str, worker: Worker | None) -> core.Footprint:
         kind, weight, parameter, limit = core_terms(self.equity.get(name), self.history[name].size)
+        region, share_start, share = entries(self.regions[name])
         return core.Footprint(
             values=self._burdens[name].core(worker),
-            region=self.regions[name],
+            region=region,
             history=self.carried[name],
             sensitivity=self.sensitivity[name],
             kind=kind,
             weight=weight,
             parameter=parameter,
             limit=None if limit is None else frozen(limit),
+            share_start=share_start,
+            share=share,
         )
 
 
@@ -620,7 +630,10 @@ def _equity(
 
 
 def _regional(
-    given: Mapping[str, Mapping[str, Any]], names: Sequence[str], site: Axis
+    given: Mapping[str, Mapping[str, Any]],
+    named: Mapping[str, tuple[str, ...] | None],
+    names: Sequence[str],
+    site: Axis,
 ) -> dict[str, Mapping[str, Any]]:
     """Fill in the regions, their names, history and sensitivity of every footprint."""
     regions: dict[str, Any] = {}
@@ -628,7 +641,11 @@ def _regional(
     history: dict[str, Any] = {}
     sensitivity: dict[str, Any] = {}
     for name in names:
-        regions[name], labels[name] = _regions(name, given["regions"].get(name), site)
+        value, field = given["regions"].get(name), f"regions[{name!r}]"
+        if is_map(value):
+            regions[name], labels[name] = read_map(field, value, named.get(name), site)
+        else:
+            regions[name], labels[name] = _regions(field, value, site)
         region, key = region_axis(labels[name]), f"[{name!r}]"
         carried = given["history"].get(name, np.zeros(region.size))
         carried = by_labels(f"history{key}", "region", carried, labels[name])
@@ -647,6 +664,12 @@ def _regional(
     return {field: MappingProxyType(values) for field, values in filled.items()}
 
 
+def _map_names(regions: object) -> dict[str, tuple[str, ...] | None]:
+    """Return the names of the regions of every burden map, which are its rows' labels."""
+    maps = regions.items() if isinstance(regions, Mapping) else ()
+    return {name: map_names(value) for name, value in maps if is_map(value)}
+
+
 def _idle(problem: Problem) -> dict[str, Any]:
     """Add up what idle power costs and what it adds to every region's history."""
     idle = problem._tables["idle_power"]
@@ -656,7 +679,7 @@ def _idle(problem: Problem) -> dict[str, Any]:
     for name, table in problem._burdens.items():
         history = problem.history[name]
         by_site = _idle_by_site(problem, f"footprints[{name!r}]", table, idle)
-        added = np.bincount(problem.regions[name], by_site, history.size)
+        added = by_region(problem.regions[name], by_site, history.size)
         carried[name] = frozen(history + added)
     cost = float(_idle_by_site(problem, "price", problem._table("price"), idle).sum())
     return {"carried": MappingProxyType(carried), "idle_cost": cost}
@@ -680,15 +703,15 @@ def _idle_by_site(problem: Problem, field: str, rate: Table, idle: Table) -> Flo
     return by_site
 
 
-def _regions(name: str, value: object, site: Axis) -> tuple[IntArray, tuple[str, ...]]:
+def _regions(field: str, value: object, site: Axis) -> tuple[IntArray, tuple[str, ...]]:
     """Return the region of each site and the names of the regions."""
     if value is None:
         own = frozen(np.arange(site.size, dtype=np.int32))
         return own, tuple(map(str, range(site.size) if site.labels is None else site.labels))
-    field = f"regions[{name!r}]"
     array = as_numpy(field, value)
     if array.shape != (site.size,):
-        raise InputError(f"{field} has shape {array.shape}; expected (sites,) = ({site.size},)")
+        expected = f"(sites,) = ({site.size},) or (regions, sites)"
+        raise InputError(f"{field} has shape {array.shape}; expected {expected}")
     if array.dtype.kind in "UO" and all(isinstance(label, str) for label in array):
         code = {label: number for number, label in enumerate(dict.fromkeys(array.tolist()))}
         return frozen(np.array([code[label] for label in array], dtype=np.int32)), tuple(code)

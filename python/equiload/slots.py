@@ -75,7 +75,7 @@ class Static:
     quadratic: FloatArray | None
     footprints: tuple[str, ...]
     equity: Mapping[str, Equity]
-    regions: Mapping[str, IntArray]
+    regions: Mapping[str, IntArray | FloatArray]
     region_names: Mapping[str, tuple[str, ...]]
     history: Mapping[str, FloatArray]
     sensitivity: Mapping[str, FloatArray]

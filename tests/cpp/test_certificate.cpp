@@ -191,4 +191,16 @@ TEST_CASE("with delays the proof spans the horizon") {
 }
 
 }  // namespace
+
+TEST_CASE("a burden map spreads burdens over regions, and prices back over sites") {
+    const std::vector<Index> region{0, 1, 1}, start{0, 2, 3};
+    const std::vector<double> share{0.25, 0.5, 2}, history{1, 0}, burden{4, 3}, price{10, 1};
+    Footprint footprint;
+    footprint.region = region, footprint.share_start = start, footprint.share = share;
+    footprint.history = history, footprint.sensitivity = history;
+    CHECK(region_totals(footprint, burden) == std::vector<double>{1 + 1, 2 + 6});
+    CHECK(footprint.at_site(price, 0) == 3.0);
+    CHECK(footprint.at_site(price, 1) == 2.0);
+}
+
 }  // namespace equiload::test

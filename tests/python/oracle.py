@@ -113,8 +113,9 @@ class Model:
         scale, history = p.sensitivity[name], p.history[name].copy()
         burden: list[dict[int, float]] = [{} for _ in history]
         for (t, i), column in self.y.items():
-            burden[p.regions[name][i]][column] = float(p.footprints[name][t, i])
-            history[p.regions[name][i]] += p.footprints[name][t, i] * self.idle[t, i]
+            for g, share in shares(p, name, i):
+                burden[g][column] = share * float(p.footprints[name][t, i])
+                history[g] += share * p.footprints[name][t, i] * self.idle[t, i]
         if isinstance(term, el.Budget):
             limit = np.broadcast_to(term.limit, history.shape)
             for b, h, row in zip(limit, history, burden, strict=True):
@@ -214,6 +215,14 @@ def optimum(problem: el.Problem, switching: float | None = None) -> float:
     raise AssertionError("the tangents did not converge")
 
 
+def shares(p: el.Problem, name: str, site: int) -> list[tuple[int, float]]:
+    """The regions that a site burdens, with its shares."""
+    regions = p.regions[name]
+    if regions.ndim == 1:
+        return [(int(regions[site]), 1.0)]
+    return [(g, float(share)) for g, share in enumerate(regions[:, site]) if share > 0]
+
+
 @dataclass
 class Judgement:
     unmet: float  # worst |served - demand| / demand
@@ -279,7 +288,8 @@ def _idle(p: el.Problem) -> np.ndarray:
 def _burden(p: el.Problem, name: str, load: np.ndarray) -> np.ndarray:
     burden, idle = p.history[name].copy(), _idle(p)
     for t, i in np.ndindex(load.shape):
-        burden[p.regions[name][i]] += p.footprints[name][t, i] * (load[t, i] + idle[t, i])
+        for g, share in shares(p, name, i):
+            burden[g] += share * p.footprints[name][t, i] * (load[t, i] + idle[t, i])
     return burden
 
 
@@ -319,7 +329,9 @@ def _bound(p: el.Problem, solution: el.Solution) -> float:
         if isinstance(term, el.Budget):
             bound -= sum(x * b for x, b in zip(price, term.limits(price.size), strict=True) if x)
         for t, i in np.ndindex(base.shape):
-            base[t, i] += price[p.regions[name][i]] * p.footprints[name][t, i]
+            base[t, i] += p.footprints[name][t, i] * sum(
+                share * price[g] for g, share in shares(p, name, i)
+            )
     u = solution.prices.capacity
     assert u.min() >= 0
     value = base + u

@@ -4,7 +4,8 @@ A case is a dictionary of arrays, as `random_case` makes one; nothing here knows
 
     demand (T, J)   capacity, price, quadratic, idle (T, I)   shed: price or None
     gateway, site, delay, energy, cost (A,)
-    burdens: by name {footprint (T, I), region (I,), history (G,), sensitivity (G,), term}
+    burdens: by name {footprint (T, I), region (I,) or shares (G, I), history and sensitivity (G,),
+        term}
     term: kind, weight, parameter
 """
 
@@ -109,7 +110,9 @@ def random_burden(
         if rng.random() < 0.5
         else np.unique(rng.integers(0, sites, sites), return_inverse=True)[1]
     )
-    groups = int(region.max()) + 1
+    if rng.random() < 0.25:
+        region = rng.uniform(0, 2, (rng.integers(1, 6), sites)) * (rng.random(sites) < 0.7)
+    groups = region.shape[0] if region.ndim == 2 else int(region.max()) + 1
     history = rng.uniform(0, 30, groups) * scale * (rng.random() < 0.4)
     sensitivity = rng.uniform(0.2, 5, groups) if rng.random() < 0.4 else np.ones(groups)
     weight = float(rng.choice([0.0, 0.5, 20.0, 1500.0]))
@@ -121,7 +124,7 @@ def random_burden(
         parameter = int(rng.integers(1, 5))
     elif kind == "budget":
         weight = 1.0
-        total = history + np.bincount(region, (footprint * load * scale).sum(axis=0), groups)
+        total = history + shares_of(region, groups) @ (footprint * load * scale).sum(axis=0)
         parameter = total * rng.choice([0.9, 1.0 + 1e-6, 1.2, 3.0]) + rng.choice([0.0, 1.0])
         parameter[rng.random(groups) < 0.2] = np.inf
     return {"footprint": footprint, "region": region, "history": history} | {
@@ -271,9 +274,11 @@ def _add_term(
     carried = burdens_of(case, burden, np.zeros(y.shape)) / scale
     parts = []  # w E of every region: a constant, columns, values
     for g in range(groups):
-        cells = np.broadcast_to(burden["region"] == g, y.shape)
+        share = np.broadcast_to(shares_of(burden["region"], groups)[g], y.shape)
+        cells = share > 0
         factor = 1.0 if kind == "budget" else w[g]
-        parts.append((factor * carried[g], y[cells], factor * burden["footprint"][cells]))
+        values = factor * (share * burden["footprint"])[cells]
+        parts.append((factor * carried[g], y[cells], values))
     if kind == "budget":
         for (h, columns, values), limit in zip(parts, parameter / scale, strict=True):
             if math.isfinite(limit):
@@ -298,7 +303,14 @@ def _add_term(
 def burdens_of(case: Case, burden: dict[str, Any], load: Array) -> Array:
     """Return the burden of every region under a load, history and idle power included."""
     by_site = (burden["footprint"] * (load + case["idle"])).sum(axis=0)
-    return burden["history"] + np.bincount(burden["region"], by_site, burden["history"].size)
+    return burden["history"] + shares_of(burden["region"], burden["history"].size) @ by_site
+
+
+def shares_of(region: Array, groups: int) -> Array:
+    """Return the share of each site's burden that falls on each region, (G, I)."""
+    if region.ndim == 2:
+        return region
+    return (np.arange(groups)[:, None] == region).astype(float)
 
 
 # ---------------------------------------------------------------------------- the certificate
@@ -380,7 +392,7 @@ def bound(case: Case, prices: dict[str, Any]) -> float:
         total += float(lam @ burdens_of(case, burden, np.zeros(price.shape)))
         if kind == "budget":
             total -= float(sum(x * b for x, b in zip(lam, parameter, strict=True) if x))
-        price += lam[burden["region"]] * burden["footprint"]
+        price += (lam @ shares_of(burden["region"], lam.size)) * burden["footprint"]
     price += u
     limited = u > 0
     total -= float((u[limited] * case["capacity"][limited]).sum())

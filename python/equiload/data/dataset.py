@@ -17,6 +17,7 @@ from .layout import (
     answer_fields,
     checked_header,
     given_labels,
+    labelled_dims,
     pack,
     require_known,
     run_fields,
@@ -114,9 +115,7 @@ def arrays_of(ds: xarray.Dataset) -> dict[str, NDArray[Any]]:
         require_known("dataset", name, dims)
     arrays = {name: _plain(name, _transposed(ds, name, over)) for name, over in dims.items()}
     coordinates = {
-        dim: _plain(dim, ds.coords[dim].values)
-        for dim in ("slot", "gateway", "site")
-        if dim in ds.coords
+        dim: _plain(dim, ds.coords[dim].values) for dim in labelled_dims(header) if dim in ds.coords
     }
     header["labels"] = {
         dim: header["labels"].get(dim, "text" if values.dtype.kind == "U" else str(values.dtype))

@@ -8,6 +8,7 @@ A folder holds `scenario.json`, which says what there is, and the numbers beside
     sites.csv                    a row per site: capacity and quadratic cost where they do not,
                                  and the region for footprint R
     regions_R.csv                a row per region of footprint R: history and sensitivity
+    share_R.csv                  the burden map of footprint R: a row per region, a column per site
     arcs.csv                     a row per arc; gateways and sites are counted from 0
 
 Only the first two and one footprint are needed. The first column of a file names its rows.

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .._labels import keys_of, places
+from .._regions import BurdenMap, is_map, map_names
 from ..equity import Equity
 from ..errors import InputError
 from ..network import Network
@@ -27,7 +28,7 @@ def from_pandas(
     equity: Mapping[str, Equity] | None = None,
     network: Network | None = None,
     *,
-    regions: Mapping[str, pandas.Series | ArrayLike] | None = None,
+    regions: Mapping[str, pandas.Series | pandas.DataFrame | ArrayLike] | None = None,
     history: Mapping[str, pandas.Series | ArrayLike] | None = None,
     sensitivity: Mapping[str, pandas.Series | ArrayLike] | None = None,
     quadratic: pandas.DataFrame | pandas.Series | float | None = None,
@@ -52,8 +53,9 @@ def from_pandas(
         Slots by sites, burden per MWh.
     equity, network, shed_cost : optional
         As for `Problem`; the network counts gateways and sites in the order of the columns.
-    regions : mapping of str to Series or array_like
-        Per footprint, the region of each site; a Series by site.
+    regions : mapping of str to Series, DataFrame or array_like
+        Per footprint, the region of each site; a Series by site. Or a burden map, a row a region
+        and a column a site.
     history, sensitivity : mapping of str to Series or array_like
         Per footprint, by region as `regions` names it, or by site where it names none.
     quadratic, idle_power : DataFrame, Series or float, optional
@@ -94,7 +96,7 @@ def from_pandas(
         equity=equity,
         network=network,
         regions={
-            name: frames.by_site(f"regions[{name!r}]", values) for name, values in given.items()
+            name: frames.regions(f"regions[{name!r}]", values) for name, values in given.items()
         },
         history=frames.by_region("history", history, given),
         sensitivity=frames.by_region("sensitivity", sensitivity, given),
@@ -131,6 +133,13 @@ class _Frames:
             return value.to_numpy()[_places(field, "site", value.index, self.sites)]
         return value
 
+    def regions(self, field: str, value: Any) -> Any:
+        """Return the region of every site, or a burden map, whose rows are the regions."""
+        if not isinstance(value, require_pandas().DataFrame):
+            return self.by_site(field, value)
+        columns = _places(field, "site", value.columns, self.sites)
+        return BurdenMap(value.to_numpy()[:, columns], map_names(value))
+
     def by_region(
         self, field: str, given: Mapping[str, Any] | None, regions: Mapping[str, Any]
     ) -> dict[str, Any]:
@@ -146,6 +155,9 @@ class _Frames:
     def _regions(self, name: str, regions: Mapping[str, Any]) -> list[Any]:
         if name not in regions:
             return list(self.sites)
+        if is_map(regions[name]):
+            names = map_names(regions[name])
+            return list(range(np.shape(regions[name])[0])) if names is None else list(names)
         codes = np.asarray(self.by_site(f"regions[{name!r}]", regions[name]))
         if codes.dtype.kind in "iu":
             return list(range(int(codes.max()) + 1))

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from .. import equity as equities
 from .._arrays import AnyArray, FloatArray, frozen, read_ints
+from .._regions import BurdenMap, is_map
 from ..errors import InputError
 from ..network import Model, Network
 from ..problem import Problem
@@ -65,6 +66,7 @@ FIELDS = {
 BY_FOOTPRINT = {
     "footprint": Field((CELLS,), needed=True),
     "region": Field((("site",),), text=True),
+    "share": Field((("regions", "site"),)),  # a burden map, in the place of regions
     "history": Field(REGIONS),
     "sensitivity": Field(REGIONS),
 }
@@ -198,9 +200,13 @@ def pack(problem: Problem) -> tuple[Header, Variables]:
         if not is_text(name):
             raise InputError(f"footprints names {name!r}, which no file can hold")
         arrays[f"footprint_{name}"] = values
-        for kind, field in (("region", "regions"), ("history", "history")):
-            arrays[f"{kind}_{name}"] = given[field].get(name)
-        arrays[f"sensitivity_{name}"] = given["sensitivity"].get(name)
+        regions = given["regions"].get(name)
+        mapped = isinstance(regions, BurdenMap)
+        arrays[f"share_{name}" if mapped else f"region_{name}"] = (
+            regions.shares if mapped else regions
+        )
+        for kind in ("history", "sensitivity"):
+            arrays[f"{kind}_{name}"] = given[kind].get(name)
     for field in ("gateway", "site", "delay", "energy", "cost"):
         arrays[f"arc_{field}"] = getattr(problem.network, field)
     if problem.network.models:
@@ -240,6 +246,10 @@ def given_labels(problem: Problem) -> Labels:
         "gateway": problem.gateway_names,
         "site": problem.site_names,
     }
+    for name, regions in problem.regions.items():  # those of sites are a table of their own
+        names = problem.region_names[name]
+        if is_map(regions) and names != tuple(map(str, range(len(names)))):
+            labels[f"regions_{name}"] = names
     return {dim: values for dim, values in labels.items() if values is not None}
 
 
@@ -284,7 +294,7 @@ def checked_header(text: str, source: object) -> Header:
     for name in header["text"]:
         if name not in header["tables"] or not known[name].text:
             raise InputError(f'{source}: "text" names "{name}", which is no table of text')
-    _check_labels(header["labels"], source)
+    _check_labels(header, source)
     return header
 
 
@@ -311,9 +321,15 @@ def require_known(where: str, name: str, known: Iterable[str]) -> None:
         raise InputError(f'{where} has "{name}", which this format does not know{meant}')
 
 
-def _check_labels(labels: Mapping[str, str], source: object) -> None:
-    for dim, kind in labels.items():
-        require_known(f'{source}: "labels"', dim, ("slot", "gateway", "site"))
+def labelled_dims(header: Header) -> list[str]:
+    """Return the dimensions that may have labels: those of the network, and regions of maps."""
+    maps = [name for name in header["footprints"] if f"share_{name}" in header["tables"]]
+    return ["slot", "gateway", "site", *(f"regions_{name}" for name in maps)]
+
+
+def _check_labels(header: Header, source: object) -> None:
+    for dim, kind in header["labels"].items():
+        require_known(f'{source}: "labels"', dim, labelled_dims(header))
         if not _LABELS.fullmatch(kind) or (kind.startswith("datetime") and dim != "slot"):
             what = "slot_times" if dim == "slot" else f"{dim}_names"
             raise InputError(f'{source}: "labels": {what} cannot be "{kind}"')
@@ -340,7 +356,7 @@ def unpack(header: Header, arrays: Arrays, labels: Labels, source: object) -> Pr
     """Put together again what `pack` and `given_labels` took apart."""
     tables = {name: tuple(dims) for name, dims in header["tables"].items()}
     check_sizes(tables, arrays, labels, source)
-    regional = {
+    regional: dict[str, dict[str, Any]] = {
         argument: {
             name: arrays[f"{kind}_{name}"]
             for name in header["footprints"]
@@ -352,6 +368,15 @@ def unpack(header: Header, arrays: Arrays, labels: Labels, source: object) -> Pr
             ("sensitivity", "sensitivity"),
         )
     }
+    for name in header["footprints"]:
+        if f"share_{name}" not in arrays:
+            continue
+        if name in regional["regions"]:
+            raise InputError(f'{source}: "region_{name}" and "share_{name}" exclude each other')
+        dim = f"regions_{name}"
+        names = _names(dim, labels.get(dim))
+        shares = BurdenMap(arrays[f"share_{name}"], None if names is None else tuple(names))
+        regional["regions"][name] = shares
     return Problem(
         demand=arrays["demand"],
         capacity=arrays["capacity"],

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._arrays import FloatArray
+from .._regions import heaviest
 from ..palette import UNITS, colours_of, with_unit
 from .plan import Plan, cumulative, site_names
 
@@ -57,7 +58,7 @@ def _time_axis(plan: Plan) -> Spec:
 def site_map(plan: Plan, positions: FloatArray, name: str | None) -> Spec:
     """Draw the sites where they are: area by load, colour by burden of their region."""
     problem, load = plan.problem, plan.load.sum(axis=0)
-    burden = None if name is None else plan.totals[name][problem.regions[name]]
+    burden = None if name is None else heaviest(problem.regions[name], plan.totals[name])
     rows = [
         {
             "site": site,
