@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._arrays import FloatArray
+from ._arrays import FloatArray, require_a
 from ._call import Raw
 from ._devices import Device, device_of
 from .answer import SCALARS, WITHOUT_ANSWER, Answer, Prices
@@ -159,8 +159,10 @@ class Solution(Answer, Labelled):
         """
         from .data import answers
 
+        require_a("variables", variables, Sequence, "sequence of names", optional=True)
         dataset = answers.to_xarray(self)
         for name in variables or ():
+            require_a("a name in variables", name, str)
             if name not in dataset:
                 there = ", ".join(map(str, dataset.data_vars))
                 raise InputError(f"there is no variable {name!r}; there are {there}")

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from .._account import drawn
-from .._arrays import FloatArray, read_count, read_number
+from .._arrays import FloatArray, read_count, read_number, require_a, require_function
 from ..choices import Status
 from ..equity import Equity
 from ..problem import Problem
 from ..slots import Slot, Static
 from ..solver import solve
-from .forecast import Forecast, Persistence
+from .forecast import Forecast, Persistence, believed
 from .history import pack_slots, read_past, unpack_slots
 from .policy import Decision, Policy
 
@@ -114,6 +114,8 @@ class RecedingHorizon(Policy):
         threads: int | None = None,
         past: Problem | Sequence[Slot] | None = None,
     ) -> None:
+        require_a("static", static, Static, "Static: problem.static()")
+        require_function("forecast", forecast, "forecast")
         self.forecast: Forecast = Persistence() if forecast is None else forecast
         reach = getattr(self.forecast, "reach", DAY) if window is None else window
         self.window = read_count("window", reach)
@@ -163,7 +165,7 @@ class RecedingHorizon(Policy):
         left = self.left
         ahead = self.window - 1 if left is None else min(self.window - 1, left)
         past = [*self._past[1 - PAST :], slot]
-        future = self.forecast(self.slot, past, ahead) if ahead else []
+        future = believed("forecast", self.forecast, self.slot, past, ahead) if ahead else []
         problem = self._window_problem([slot, *future[:ahead]], left)
         settings: dict[str, Any] = {"tol": self.tol, "threads": self.threads}
         settings["max_iterations"] = MOST_ITERATIONS

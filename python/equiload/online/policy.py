@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._account import SlotAccounts
-from .._arrays import FloatArray
+from .._arrays import FloatArray, require_a
 from ..choices import Status
 from ..errors import InputError
 from ..slots import Slot, Static
@@ -108,6 +108,7 @@ class Policy(abc.ABC):
         InputError
             If the arrays do not fit the problem.
         """
+        require_a("slot", slot, Slot)
         decision = self.decide(slot)
         self.observe(slot, decision)
         return decision
@@ -146,6 +147,7 @@ class Policy(abc.ABC):
         InputError
             If the state is another policy's, or of another problem.
         """
+        require_a("state", state, Mapping, "mapping")
         if state.get("policy") != self.name:
             raise InputError(f"state is of policy {state.get('policy')!r}; this is {self.name!r}")
         self.reset()

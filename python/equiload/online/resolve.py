@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._arrays import FloatArray, read_count, read_number
+from .._arrays import FloatArray, read_count, read_number, require_a
 from ..network import Network
 from ..problem import Problem
 from ..slots import Slot, Static
@@ -120,6 +120,7 @@ class Resolve(Policy):
         threads: int | None = 1,
         blocks: int = 7,
     ) -> None:
+        require_a("static", static, Static, "Static: problem.static()")
         self.memory = read_count("memory", memory)
         self.every = read_count("every", every)
         self.samples = read_count("samples", samples)
