@@ -205,7 +205,8 @@ def require_function(field: str, value: object, name: str = "function") -> None:
 
 def read_flag(field: str, value: object) -> bool:
     """Read True or False."""
-    require_a(field, value, bool | np.bool_, "bool")
+    if value is not True and value is not False:
+        require_a(field, value, np.bool_, "bool")
     return bool(value)
 
 

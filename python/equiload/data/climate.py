@@ -60,7 +60,8 @@ class Climate:
 
     def __post_init__(self) -> None:
         """Check the ranges."""
-        days, rule = self.regime_days, "it must be above 0"
+        rule = "it must be above 0"
+        days: object = self.regime_days
         if not (isinstance(days, float) and days == np.inf):
             days = read_number("climate: regime_days", days, rule, 0.0, open_=True)
             object.__setattr__(self, "regime_days", days)

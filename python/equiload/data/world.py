@@ -25,12 +25,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Real
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .._arrays import read_count, read_number, require_a
+from .._arrays import read_count, require_a
 from ..equity import Equity, Max
 from ..errors import InputError
 from ..network import Network
@@ -205,9 +206,12 @@ def _check(
         _check_size(name, value)
     _check_seed(seed)
     require_a("cities", cities, str)
-    if not 0.0 < read_number("utilisation", utilisation, "it must lie between 0 and 1") < 1.0:
+    require_a("utilisation", utilisation, Real, "number")
+    require_a("latency_cost", latency_cost, Real, "number")
+    if not 0.0 < utilisation < 1.0:
         raise InputError(f"utilisation is {utilisation}; it must lie between 0 and 1")
-    read_number("latency_cost", latency_cost, "it must be finite and not negative", 0.0)
+    if not 0.0 <= latency_cost < np.inf:
+        raise InputError(f"latency_cost is {latency_cost}; it must be finite and not negative")
     if cities not in ("synthetic", "geonames"):
         raise InputError(f'cities is {cities!r}; it must be "synthetic" or "geonames"')
 
