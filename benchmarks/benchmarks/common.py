@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 import equiload as el
+from equiload.data.eglb import SITES as NAMES
 
 # The public trace, for the benchmarks that need it: it is not ours to ship.
 EGLB = Path(__file__).resolve().parents[3] / "shared" / "data" / "eglb-10dc"
@@ -50,6 +51,8 @@ def ten_data_centres(connectivity: str) -> el.Problem:
         footprints={"carbon": carbon.round(4), "water": water.round(3)},
         equity={"carbon": el.Max(1500.0), "water": el.Max(60.0)},
         network=el.Network.from_mask(_mask(connectivity)),
+        site_names=NAMES,
+        gateway_names=NAMES,
     )
 
 

@@ -188,11 +188,34 @@ def _shape(axes: Sequence[Axis]) -> str:
     return f"({names}{comma}) = ({sizes}{comma})"
 
 
-def require_a(field: str, value: object, kind: Any, name: str = "") -> None:
+def require_a(
+    field: str, value: object, kind: Any, name: str = "", *, optional: bool = False
+) -> None:
     """Raise an `InputError` unless a value is of a class, by the name that users know it by."""
-    if not isinstance(value, kind):
+    if not (isinstance(value, kind) or (optional and value is None)):
         rule = f"it must be a {name or kind.__name__}"
         raise InputError(f"{field} is a {type(value).__name__}; {rule}")
+
+
+def require_function(field: str, value: object, name: str = "function") -> None:
+    """Raise an `InputError` unless a value can be called or is None."""
+    if not (value is None or callable(value)):
+        raise InputError(f"{field} is a {type(value).__name__}; it must be a {name}")
+
+
+def read_flag(field: str, value: object) -> bool:
+    """Read True or False."""
+    if value is not True and value is not False:
+        require_a(field, value, np.bool_, "bool")
+    return bool(value)
+
+
+def read_mapping(field: str, value: Any) -> dict[str, Any]:
+    """Read a mapping of names; None is an empty one."""
+    require_a(field, value, Mapping, "mapping", optional=True)
+    for name in value or ():
+        require_a(f"a name in {field}", name, str)
+    return {} if value is None else dict(value)
 
 
 def read_number(

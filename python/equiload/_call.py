@@ -8,6 +8,7 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import numpy as np
@@ -50,23 +51,40 @@ def read_settings(
     precision: Precision = "double",
 ) -> _core.Settings:
     """Check the settings one by one and hand them to the core."""
+    count = _threads() if threads is None else _thread_count("threads", threads)
+    given = (tol, device, time_limit, max_iterations, method, precision)
+    try:
+        checked = _checked(*given)
+    except TypeError:  # what cannot be looked up is not right, and the check says so
+        checked = _checked.__wrapped__(*given)
+    settings = _core.Settings(threads=min(count, 2**31 - 1), **checked)
+    settings.validate()  # what only the core can know: devices, and what goes with them
+    return settings
+
+
+@lru_cache(maxsize=64, typed=True)
+def _checked(
+    tol: float,
+    device: Device,
+    time_limit: float | None,
+    max_iterations: int | None,
+    method: Method,
+    precision: Precision,
+) -> dict[str, Any]:
+    """Check the settings; who solves many small problems asks for the same ones each time."""
     settings: dict[str, Any] = {}
     ranges = _core.Settings
     settings["tol"] = read_in("tol", tol, ranges.TOLS)
     settings["device"] = _device(device)
     settings["method"] = _choice("method", method, _core.METHODS)
     settings["precision"] = _choice("precision", precision, _core.PRECISIONS)
-    count = _threads() if threads is None else _thread_count("threads", threads)
-    settings["threads"] = min(count, 2**31 - 1)
     endless = isinstance(time_limit, float) and time_limit == math.inf
     if time_limit is not None and not endless:
         settings["time_limit"] = read_in("time_limit", time_limit, ranges.TIME_LIMITS)
     if max_iterations is not None:
         most = read_count_in("max_iterations", max_iterations, ranges.ITERATION_COUNTS)
         settings["max_iterations"] = min(most, 2**63 - 1)
-    checked = _core.Settings(**settings)
-    checked.validate()  # what only the core can know: devices, and what goes with them
-    return checked
+    return settings
 
 
 def _thread_count(field: str, value: object) -> int:

@@ -235,7 +235,7 @@ def _check_first(key: tuple[str, ...], axis: str, labels: AnyArray, demand: Any)
     require_unique(field, axis, labels)
     if axis != "slot":
         return
-    if labels.dtype.kind == "M" and (np.diff(labels) < np.timedelta64(0)).any():
+    if labels.dtype.kind == "M" and (labels[1:] < labels[:-1]).any():
         raise InputError(f"{field} has its slots out of order; {field}.sort_index() orders them")
     slots = np.shape(demand)[0] if np.ndim(demand) == 2 else labels.size
     if slots != labels.size:

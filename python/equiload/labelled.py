@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
-from ._arrays import AnyArray, FloatArray
+from ._arrays import AnyArray, FloatArray, require_a
 from .errors import InputError
 from .problem import Problem
 
@@ -59,6 +59,7 @@ class Labelled:
         True
         """
         names = self.problem.region_names
+        require_a("footprint", footprint, str)
         if footprint not in names:
             raise InputError(f"there is no footprint {footprint!r}; there are {', '.join(names)}")
         totals = np.asarray(self._host().footprints[footprint])
@@ -116,9 +117,9 @@ class Labelled:
         InputError
             If the path cannot be written, or pyarrow is missing for Parquet.
         """
-        from .data.disk import replacing
+        from .data.disk import read_path, replacing
 
-        path = Path(path)
+        path = read_path(path)
         if path.suffix not in (".csv", ".parquet"):
             return False
         with replacing(path) as file:

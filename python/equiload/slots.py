@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ._arrays import Axis, FloatArray, IntArray, read_table, require
+from ._arrays import Axis, FloatArray, IntArray, read_mapping, read_table, require
 from ._labels import by_labels
 from .equity import Equity
 from .errors import InputError
@@ -131,7 +131,7 @@ class Static:
         """
         gateway = Axis("gateway", self.gateways, self.gateway_names)
         site = Axis("site", self.sites, self.site_names)
-        footprints = footprints or {}
+        footprints = read_mapping("footprints", footprints)
         if set(footprints) != set(self.footprints):
             known = ", ".join(self.footprints) or "none"
             raise InputError(f"footprints are {', '.join(footprints)}; the problem has {known}")

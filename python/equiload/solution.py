@@ -6,11 +6,12 @@ import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._arrays import FloatArray
+from ._arrays import FloatArray, require_a
 from ._call import Raw
 from ._devices import Device, device_of
 from .answer import SCALARS, WITHOUT_ANSWER, Answer, Prices
@@ -32,6 +33,8 @@ DENSE_LIMIT = 200_000_000
 
 # Arrays over slots, which a solve on a device writes there.
 _LARGE = ("allocation", "shed", "site_load", "capacity_prices", "energy_prices")
+_large, _scalars = attrgetter(*_LARGE), attrgetter(*SCALARS)
+_costs = attrgetter(*(f"{name}_cost" for name in (*COSTS[:-1], "fixed")))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -159,8 +162,10 @@ class Solution(Answer, Labelled):
         """
         from .data import answers
 
+        require_a("variables", variables, Sequence, "sequence of names", optional=True)
         dataset = answers.to_xarray(self)
         for name in variables or ():
+            require_a("a name in variables", name, str)
             if name not in dataset:
                 there = ", ".join(map(str, dataset.data_vars))
                 raise InputError(f"there is no variable {name!r}; there are {there}")
@@ -251,15 +256,18 @@ class Solution(Answer, Labelled):
     @classmethod
     def _from_core(cls, raw: Raw) -> Solution:
         problem, result = raw.problem, raw.result
-        large = {name: getattr(result, name) for name in _LARGE}
+        large = dict(zip(_LARGE, _large(result), strict=True))
         if raw.output is not None:
             large |= raw.output.arrays
-        costs = [getattr(result, f"{name}_cost") for name in (*COSTS[:-1], "fixed")]
+        costs: Sequence[float] = _costs(result)
         equity_costs = dict(zip(problem.footprints, result.equity_costs, strict=True))
         if result.status in WITHOUT_ANSWER:
-            costs, equity_costs = [math.nan] * len(costs), dict.fromkeys(equity_costs, math.nan)
+            costs, equity_costs = (math.nan,) * len(costs), dict.fromkeys(equity_costs, math.nan)
         equity_prices = dict(zip(problem.footprints, result.equity_prices, strict=True))
-        solution = cls(
+        # Field by field, a frozen dataclass takes longer than a small solve.
+        solution = object.__new__(cls)
+        vars(solution).update(
+            zip(SCALARS, _scalars(result), strict=True),
             problem=problem,
             allocation=large["allocation"],
             shed=large["shed"],
@@ -269,7 +277,6 @@ class Solution(Answer, Labelled):
             breakdown=dict(zip(COSTS, costs, strict=True))
             | {name: equity_costs[name] for name in problem.equity},
             infeasibility=explain(problem, result),
-            **{name: getattr(result, name) for name in SCALARS},
         )
         device = problem._device
         return solution if device is None else _DeviceSolution(solution, device)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
 from . import _core
+from ._arrays import read_flag, require_function
 from ._call import call, follow, make_start, raises, read_settings
 from .choices import Device, Method, OnInterrupt, Precision
 from .errors import InputError, Interrupted
@@ -129,13 +130,13 @@ def solve(
     if not isinstance(problem, Problem):
         raise InputError(f"problem is a {type(problem).__name__}; it must be a Problem")
     stops = raises(on_interrupt)
+    progress, verbose = read_flag("progress", progress), read_flag("verbose", verbose)
+    require_function("callback", callback)
     settings = read_settings(tol, device, threads, time_limit, max_iterations, method, precision)
     worker = follow(settings, [problem])
     start = None if warm_start is None else make_start(problem, warm_start, shift)
     watchers: list[Watcher] = []
     if callback is not None:
-        if not callable(callback):
-            raise InputError(f"callback is a {type(callback).__name__}; it must be a function")
         watchers.append(callback)
     if verbose:
         watchers.append(_columns())

@@ -59,6 +59,7 @@ def test_results_have_the_bits_of_a_batch_in_order(
         assert one.threads == 1
     assert list(found)[3] is found[3]  # nothing is solved twice
     assert found[-2:] == [found[10], found[11]]
+    assert found._incoming.gi_frame is None  # its tasks are forgotten
 
 
 def test_what_scenarios_share_is_sent_once(scenarios: list[el.Problem]) -> None:

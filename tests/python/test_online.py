@@ -474,6 +474,26 @@ def test_robust_follows_good_advice() -> None:
     assert robust == pytest.approx(told, rel=0.01)
 
 
+CARBON, FAIR = [[1.0, 2.0], [2.0, 1.0]], {"carbon": el.Max(1.0)}
+
+
+def test_robust_may_follow_advice_that_knows_no_prices() -> None:
+    problem = el.Problem([[1.0], [1.0]], 5.0, [[1.0, 2.0], [2.0, 1.0]], {"carbon": CARBON}, FAIR)
+    static = problem.static()
+    robust = Robust(Nearest(static, distance=[1.0, 0.0]), trust=0.0)
+    known = [bool(robust.step(problem.slot(t)).prices) for t in range(problem.slots)]
+    assert known == [True, False]  # the fallback's decision has prices, that of the advice none
+    assert not el.simulate(robust, problem).prices
+
+
+@pytest.mark.parametrize("answer", [1.0, [1.0], None])
+def test_a_forecast_that_returns_no_slots_is_named(answer: object) -> None:
+    problem = small(6)
+    policy = RecedingHorizon(problem.static(), lambda *_: answer, window=3)
+    with pytest.raises(el.InputError, match=r"forecast returned a .* must be a sequence of Slot"):
+        el.simulate(policy, problem)
+
+
 # ------------------------------------------------------------------ runs and comparisons
 
 

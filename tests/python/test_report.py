@@ -117,6 +117,11 @@ def test_what_cannot_be_reported_is_refused(problem, solution, tmp_path):
         report(solution, path, positions=[1.0, 2.0])
     with pytest.raises(el.InputError, match="nowhere"):
         report(solution, tmp_path / "nowhere" / "report.html", before=False)
+    for word in ("title", "before", "frontier", "comparison"):
+        with pytest.raises(el.InputError, match=rf"{word} is a int; it must be a "):
+            report(solution, path, **{word: 3})
+    with pytest.raises(el.InputError, match="path is a int; it must be text or a Path"):
+        report(solution, 3)
     full = el.solve(el.Problem(np.full((2, 1), 9.0), [5.0], [[1.0]] * 2))
     with pytest.raises(el.InputError, match="there is no plan to report: slot 0"):
         report(full, path)

@@ -6,9 +6,15 @@ python tests/trust/boundary.py --count 100000 --seed 1
 from __future__ import annotations
 
 import argparse
+import atexit
+import contextlib
 import datetime
+import io
+import os
 import random
+import shutil
 import sys
+import tempfile
 import time
 import traceback
 import warnings
@@ -23,6 +29,14 @@ import numpy as np
 import equiload as el
 import equiload.data
 import equiload.online
+
+
+class Anything:
+    """Takes whatever it is called with."""
+
+    def __init__(self, *_: object) -> None:
+        pass
+
 
 JUNK: dict[str, Any] = {
     "None": None,
@@ -39,7 +53,7 @@ JUNK: dict[str, Any] = {
     "bytes": b"junk",
     "object": object(),
     "function": lambda *_: 1.0,
-    "class": int,
+    "class": Anything,
     "module": sys,
     "[]": [],
     "ragged": [[1.0], [2.0, 3.0]],
@@ -86,6 +100,42 @@ def problem() -> el.Problem:
 @cache
 def solution() -> el.Solution:
     return el.solve(problem())
+
+
+def nearest() -> el.online.Policy:
+    return el.online.Nearest(problem().static())
+
+
+@cache
+def run_of() -> el.online.Run:
+    return el.simulate(nearest(), problem())
+
+
+@cache
+def table(unit: str = "MWh") -> el.data.TimeTable:
+    times = np.arange("2024-01-01T00", "2024-01-01T03", dtype="datetime64[h]")
+    return el.data.TimeTable(np.ones((3, 2)), ("A", "B"), times, unit)
+
+
+@cache
+def folder() -> Path:
+    made = tempfile.mkdtemp()
+    atexit.register(shutil.rmtree, made)
+    return Path(made)
+
+
+def within(path: Any) -> Any:
+    """Move a path to where files may be left behind."""
+    return folder() / (str(path) or "file") if isinstance(path, str | os.PathLike) else path
+
+
+def planned(forecast: Any) -> el.online.Run:
+    horizon = el.online.RecedingHorizon(problem().static(), forecast, window=2)
+    return el.simulate(horizon, problem())
+
+
+def solution_method(name: str) -> Callable[..., Any]:
+    return lambda **given: getattr(solution(), name)(**given)
 
 
 def network() -> el.Network:
@@ -211,7 +261,254 @@ CALLS: dict[str, tuple[Callable[..., Any], Callable[[], dict[str, Any]]]] = {
     ),
     "data.world": (
         el.data.world,
-        lambda: {"sites": 2, "gateways": 2, "slots": 2, "seed": 0},
+        lambda: {
+            "sites": 2,
+            "gateways": 2,
+            "slots": 2,
+            "seed": 0,
+            "arcs_per_gateway": 2,
+            "utilisation": 0.5,
+            "latency_cost": 0.003,
+            "cities": "synthetic",
+            "climate": "mild",
+            "equity": {},
+        },
+    ),
+    "data.world_positions": (el.data.world_positions, lambda: {"sites": 2, "seed": 0}),
+    "Climate": (
+        lambda **given: el.data.world(2, 2, 3, climate=el.data.Climate(**given)),
+        lambda: {
+            "regime_days": 2.0,
+            "regime_price": 0.1,
+            "regime_burden": 0.1,
+            "spikes": 0.1,
+            "daily": 1.0,
+            "bursts": 0.03,
+            "correlation": 0.1,
+        },
+    ),
+    "Sum": (el.Sum, lambda: {"weight": 1.0}),
+    "solve, told and stopped": (
+        lambda **given: el.solve(problem(), tol=1e-3, **given),
+        lambda: {
+            "callback": lambda state: None,
+            "progress": False,
+            "verbose": False,
+            "on_interrupt": "raise",
+        },
+    ),
+    "solve_batch, set": (
+        lambda **given: el.solve_batch([problem()], tol=1e-3, **given),
+        lambda: {
+            "device": "cpu",
+            "precision": "double",
+            "threads": 1,
+            "time_limit": 5.0,
+            "max_iterations": 50,
+            "warm_start": solution(),
+            "on_interrupt": "raise",
+        },
+    ),
+    "frontier, set": (
+        lambda **given: el.frontier(problem(), {"carbon": [1.0]}, tol=1e-3, **given),
+        lambda: {
+            "device": "cpu",
+            "precision": "double",
+            "threads": 1,
+            "time_limit": 5.0,
+            "max_iterations": 50,
+            "on_interrupt": "raise",
+        },
+    ),
+    "simulate, told and stopped": (
+        lambda **given: el.simulate(nearest(), problem(), **given),
+        lambda: {"progress": False, "callback": None, "on_interrupt": "raise"},
+    ),
+    "compare, set": (
+        lambda **given: el.compare(problem(), [nearest()], **given),
+        lambda: {"offline": False, "progress": False, "on_interrupt": "raise"},
+    ),
+    "Solution.save": (lambda path: solution().save(within(path)), lambda: {"path": "a.npz"}),
+    "Solution.save_plan": (
+        lambda path: solution().save_plan(within(path)),
+        lambda: {"path": "a.csv"},
+    ),
+    "Solution.burden": (solution_method("burden"), lambda: {"footprint": "carbon"}),
+    "Solution.to_xarray": (solution_method("to_xarray"), lambda: {"variables": ["price"]}),
+    "Run.save": (lambda path: run_of().save(within(path)), lambda: {"path": "b.npz"}),
+    "Run.load": (lambda path: el.online.Run.load(path), lambda: {"path": "there is none.npz"}),
+    "Run.burden": (lambda footprint: run_of().burden(footprint), lambda: {"footprint": "carbon"}),
+    "Run.regret": (lambda against: run_of().regret(against), lambda: {"against": solution()}),
+    "Comparison.load": (
+        lambda path: el.online.Comparison.load(path),
+        lambda: {"path": "there is none.npz"},
+    ),
+    "RecedingHorizon": (
+        policy("RecedingHorizon"),
+        lambda: {
+            "static": problem().static(),
+            "forecast": el.online.Perfect(problem()),
+            "window": 2,
+            "every": 1,
+            "tol": 1e-3,
+            "threads": 1,
+            "past": problem(),
+        },
+    ),
+    "Resolve": (
+        policy("Resolve"),
+        lambda: {
+            "static": problem().static(),
+            "past": problem(),
+            "memory": 4,
+            "every": 1,
+            "samples": 2,
+            "tol": 1e-3,
+            "threads": 1,
+            "blocks": 2,
+        },
+    ),
+    "Robust": (
+        policy("Robust"),
+        lambda: {"advice": nearest(), "trust": 0.1, "fallback": nearest()},
+    ),
+    "MirrorDescent, set": (
+        lambda **given: policy("MirrorDescent")(static=problem().static(), **given),
+        lambda: {"reference": "entropic", "start": 0.5, "past": problem()},
+    ),
+    "Nearest, told": (
+        lambda **given: policy("Nearest")(static=problem().static(), **given),
+        lambda: {"distance": np.ones(4)},
+    ),
+    "Greedy, weighted": (
+        lambda **given: policy("Greedy")(static=problem().static(), **given),
+        lambda: {"weights": {"cost": 1.0}},
+    ),
+    "Perfect": (
+        lambda **given: planned(el.online.Perfect(**given)),
+        lambda: {"problem": problem()},
+    ),
+    "Noisy": (
+        lambda **given: planned(el.online.Noisy(**given)),
+        lambda: {"problem": problem(), "sigma": 0.1, "seed": 0, "scale": 9.0, "memory": 0.5},
+    ),
+    "Persistence": (lambda **given: planned(el.online.Persistence(**given)), lambda: {"period": 2}),
+    "Fading": (
+        lambda **given: planned(el.online.Fading(**given)),
+        lambda: {"near": problem(), "scale": 3.0, "onto": el.online.Persistence(2)},
+    ),
+    "decaying": (lambda first: el.online.decaying(first)(1), lambda: {"first": 1.0}),
+    "standard_policies": (el.online.standard_policies, lambda: {"problem": problem()}),
+    "Static.slot": (
+        lambda **given: problem().static().slot(**given),
+        lambda: {
+            "demand": [1.0, 1.0],
+            "price": [1.0, 2.0],
+            "footprints": {"carbon": [1.0, 2.0]},
+            "capacity": [5.0, 5.0],
+            "quadratic": [0.0, 0.1],
+            "idle": [0.0, 0.1],
+        },
+    ),
+    "Policy.step": (lambda slot: nearest().step(slot), lambda: {"slot": problem().slot(0)}),
+    "Policy.load_state_dict": (
+        lambda state: nearest().load_state_dict(state),
+        lambda: {"state": nearest().state_dict()},
+    ),
+    "data.save": (
+        lambda problem, path: el.data.save(problem, within(path)),
+        lambda: {"problem": problem(), "path": "scenario"},
+    ),
+    "data.to_xarray": (el.data.to_xarray, lambda: {"problem": problem()}),
+    "data.from_pandas": (
+        el.data.from_pandas,
+        lambda: {
+            "demand": table().to_pandas(),
+            "capacity": 9.0,
+            "price": table().to_pandas(),
+            "footprints": {"carbon": table()},
+            "equity": {"carbon": el.Max(1.0)},
+            "network": network(),
+            "regions": {"carbon": [0, 1]},
+            "history": {"carbon": [0.0, 1.0]},
+            "sensitivity": {"carbon": [1.0, 1.0]},
+            "quadratic": 0.1,
+            "shed_cost": 99.0,
+            "idle_power": 0.1,
+        },
+    ),
+    "data.align": (
+        el.data.align,
+        lambda: {
+            "demand": table(),
+            "price": table("USD/MWh"),
+            "footprints": {"carbon": table("t/MWh")},
+            "sites": None,
+            "gateways": None,
+            "capacity": 9.0,
+            "equity": {"carbon": el.Max(1.0)},
+            "network": network(),
+            "nearest": None,
+            "cost_per_km": 0.0,
+            "step": "1h",
+            "units": {"carbon": "t/MWh"},
+            "rates": {"EUR": 1.1},
+            "timezone": "UTC",
+            "fill": 0,
+        },
+    ),
+    "data.read": (
+        el.data.read,
+        lambda: {
+            "source": table().to_pandas(),
+            "field": "demand",
+            "unit": "MWh",
+            "timezone": "UTC",
+            "fill": 0,
+        },
+    ),
+    "data.read_table": (
+        el.data.read_table,
+        lambda: {
+            "source": table().to_pandas(),
+            "unit": "MWh",
+            "total": False,
+            "timezone": "UTC",
+            "step": "1h",
+            "fill": 0,
+        },
+    ),
+    "data.read_sites": (el.data.read_sites, lambda: {"source": "there is none"}),
+    "data.read_electricity_maps": (
+        lambda source, **given: el.data.read_electricity_maps(source, **given),
+        lambda: {"source": "there is none", "emissions": "direct", "fill": 0},
+    ),
+    "data.read_gridstatus": (
+        lambda source, **given: el.data.read_gridstatus(source, **given),
+        lambda: {
+            "source": "there is none",
+            "column": "LMP",
+            "unit": "USD/MWh",
+            "timezone": "UTC",
+            "step": "1h",
+            "fill": 0,
+        },
+    ),
+    "data.water_use": (
+        lambda **given: el.data.water_use(**given),
+        lambda: {"wet_bulb_temperature": np.ones((3, 2)), "cycles": 5.0},
+    ),
+    "data.wet_bulb": (el.data.wet_bulb, lambda: {"temperature": [20.0], "humidity": [50.0]}),
+    "TimeTable.at": (lambda name: table().at(name), lambda: {"name": "A"}),
+    "TimeTable.between": (
+        lambda **given: table().between(**given),
+        lambda: {"start": "2024-01-01T00", "stop": "2024-01-01T02"},
+    ),
+    "TimeTable.rename": (lambda **given: table().rename(**given), lambda: {"names": {"A": "C"}}),
+    "TimeTable.resample": (lambda **given: table().resample(**given), lambda: {"step": "1h"}),
+    "TimeTable.to": (
+        lambda **given: table().to(**given),
+        lambda: {"unit": "MWh", "rates": {"EUR": 1.1}},
     ),
 }
 
@@ -230,7 +527,7 @@ def outcome(call: str, junk: dict[str, str]) -> str:
     function, arguments = CALLS[call]
     given = arguments() | {name: JUNK[what] for name, what in junk.items()}
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
             warnings.simplefilter("error")
             function(**given)
     except el.InputError as error:

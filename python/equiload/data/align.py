@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .._arrays import FloatArray, read_count, read_number
+from .._arrays import FloatArray, read_count, read_mapping, read_number, require_a
 from ..equity import Equity
 from ..errors import InputError
 from ..network import Network
@@ -168,6 +168,8 @@ def read(
     InputError
         If the unit is nowhere said, or whatever the reader finds wrong.
     """
+    require_a("field", field, str)
+    require_a("unit", unit, str, optional=True)
     if isinstance(source, TimeTable):
         return source
     if isinstance(source, str | Path) and Path(source).suffix == ".json":
@@ -289,8 +291,11 @@ def align(
         If tables have no time in common, a site has no column in one, a unit is not said or cannot
         be converted, or whatever the readers and `Problem` find wrong.
     """
-    given: dict[str, Any] = {"demand": demand, "price": price, **(footprints or {})}
-    said, tables = dict(units or {}), dict[str, TimeTable]()
+    require_a("step", step, str, optional=True)
+    burdens, said = read_mapping("footprints", footprints), read_mapping("units", units)
+    given: dict[str, Any] = {"demand": demand, "price": price, **burdens}
+    cost_per_km = read_number("cost_per_km", cost_per_km, "it must be finite")
+    tables = dict[str, TimeTable]()
     for field, value in given.items():
         if _is_table(value):
             tables[field] = read(value, field, said.get(field), timezone, fill)

@@ -8,7 +8,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from .._arrays import read_number
+from .._arrays import read_number, require_a
 from ..errors import InputError
 from .places import CLUSTERS, Floats, great_circle_km
 
@@ -32,7 +32,7 @@ class Climate:
         multiplies the price by a log-normal factor, and carbon and water of the plant behind it by
         others.
     regime_price, regime_burden : float
-        Standard deviation of the logarithm of those factors, at least 0.
+        Standard deviation of the logarithm of those factors, in [0, 10].
     spikes : float
         Share of a grid's hours in which its price is at least doubled, in [0, 1).
     daily : float
@@ -60,11 +60,14 @@ class Climate:
 
     def __post_init__(self) -> None:
         """Check the ranges."""
-        if not self.regime_days > 0:
-            raise InputError(f"climate: regime_days is {self.regime_days}; it must be above 0")
+        rule = "it must be above 0"
+        days: object = self.regime_days
+        if not (isinstance(days, float) and days == np.inf):
+            days = read_number("climate: regime_days", days, rule, 0.0, open_=True)
+            object.__setattr__(self, "regime_days", days)
         for name, most in (
-            ("regime_price", np.inf),
-            ("regime_burden", np.inf),
+            ("regime_price", 10.0),
+            ("regime_burden", 10.0),
             ("spikes", np.nextafter(1.0, 0.0)),
             ("daily", 1.0),
             ("bursts", 0.5),
@@ -94,6 +97,7 @@ def read_climate(climate: str | Climate) -> Climate:
     """Return a climate by its name, or as given."""
     if isinstance(climate, Climate):
         return climate
+    require_a("climate", climate, str, "Climate or the name of one")
     if climate not in CLIMATES:
         raise InputError(f"climate is {climate!r}; it must be a Climate or {', '.join(CLIMATES)}")
     return CLIMATES[climate]

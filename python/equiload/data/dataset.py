@@ -58,6 +58,7 @@ def to_xarray(problem: Problem) -> xarray.Dataset:
     InputError
         The package xarray is missing.
     """
+    require_a("problem", problem, Problem)
     header, variables = pack(problem)
     ds: xarray.Dataset = require_xarray().Dataset(variables, attrs={"scenario": json.dumps(header)})
     for name, unit in header["units"].items():

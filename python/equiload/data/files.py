@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from .._arrays import require_a
 from ..problem import Problem
 from .dataset import from_xarray, to_xarray
 from .disk import read_path
@@ -35,6 +36,7 @@ def save(problem: Problem, path: str | Path) -> None:
         The path cannot be written, or a NetCDF file is asked for and xarray is missing.
     """
     path = read_path(path)
+    require_a("problem", problem, Problem)
     if path.suffix == ".nc":
         write_netcdf(to_xarray(problem), path)
     else:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .._arrays import read_mapping
 from .._labels import keys_of, places
 from .._regions import BurdenMap, is_map, map_names
 from ..equity import Equity
@@ -84,14 +85,14 @@ def from_pandas(
     (('Oslo', 'Madrid'), [4.0, 9.0])
     """
     frames = _Frames(_frame("demand", demand), _frame("price", price))
-    given = regions or {}
+    given = read_mapping("regions", regions)
     return Problem(
         demand=frames.demand.to_numpy(),
         capacity=frames.by_site("capacity", capacity),
         price=frames.by_site("price", price),
         footprints={
             name: frames.by_site(f"footprints[{name!r}]", table)
-            for name, table in (footprints or {}).items()
+            for name, table in read_mapping("footprints", footprints).items()
         },
         equity=equity,
         network=network,
@@ -144,7 +145,7 @@ class _Frames:
         self, field: str, given: Mapping[str, Any] | None, regions: Mapping[str, Any]
     ) -> dict[str, Any]:
         """Return the values over the regions, which are numbered in order of appearance."""
-        pd, found = require_pandas(), dict(given or {})
+        pd, found = require_pandas(), read_mapping(field, given)
         for name, value in found.items():
             if isinstance(value, pd.Series):
                 key = f"{field}[{name!r}]"

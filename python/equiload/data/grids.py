@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
+from .._arrays import read_flag, require_a
 from ..errors import InputError
 from .disk import parse_json, read_path, read_text
 from .readings import HOUR, Book, Cell, Clock, Sheet, Source, sheet, stepped
@@ -55,6 +56,7 @@ def read_electricity_maps(
         If a file, a column or a value is missing or broken, an hour is missing or occurs twice with
         different values, or zones have no hour in common: file, row and column are named.
     """
+    require_a("emissions", emissions, str)
     if emissions not in ("direct", "life cycle"):
         raise InputError(f'emissions is {emissions!r}; it must be "direct" or "life cycle"')
     kinds = ("direct",) if emissions == "direct" else _LIFE_CYCLE
@@ -162,7 +164,7 @@ def _platform(
     """Read the platform's own export, of either generation."""
     mtu, price = table.column("mtu*"), table.column("day-ahead price*")
     said = re.search(r"\((.+)\)", table.header[mtu].casefold())
-    clock = Clock(timezone or _CLOCKS.get(said[1] if said else ""), day_first=True)
+    clock = Clock(timezone, day_first=True, usual=_CLOCKS.get(said[1] if said else "", ""))
     inside = re.search(r"[\[(](\w+/\w+)[\])]", table.header[price])
     headed = [name for name in table.header if name.startswith("BZN|")]
     usual = zone or (headed[0].removeprefix("BZN|") if headed else table.stem)
@@ -279,6 +281,8 @@ def read_gridstatus(
     InputError
         If a column, a time or a number is missing or broken.
     """
+    require_a("column", column, str, optional=True)
+    require_a("unit", unit, str, optional=True)
     names = ("lmp", "spp", "load") if column is None else (column.casefold(),)
     book, found = Book(), ""
     for source in sources:
@@ -286,7 +290,7 @@ def read_gridstatus(
         value = table.column(*names)
         found = table.header[value]
         time_at = table.column("interval start", "interval_start_utc", "time")
-        clock = Clock(timezone or ("UTC" if "utc" in table.header[time_at].casefold() else None))
+        clock = Clock(timezone, usual="UTC" if "utc" in table.header[time_at].casefold() else "")
         for time, number, place in table.cells(time_at, value, table.find("location")):
             book.add(place.text or table.stem, clock.read(time), number.number(), time.place)
     book, seconds = stepped(book, step)
@@ -331,6 +335,8 @@ def read_table(
     InputError
         If a time or a number is missing or broken; file, row and column are named.
     """
+    require_a("unit", unit, str)
+    total = read_flag("total", total)
     book = Book()
     table = sheet(source, "time", "datetime*", "date", "timestamp", "slot", "hour")
     _wide(table, book, timezone, None, unit)
@@ -345,7 +351,7 @@ def _wide(
     first = table.header[0] if table.header else ""
     if len(table.header) < 2:
         raise InputError(f"{table.source}: no column beside {first!r}; it needs one a place")
-    clock = Clock(timezone or ("UTC" if "utc" in first.casefold() else None))
+    clock = Clock(timezone, usual="UTC" if "utc" in first.casefold() else "")
     names = [_place(table, name, zone, unit) for name in table.header[1:]]
     for at, name in enumerate(names):
         if name in names[:at]:

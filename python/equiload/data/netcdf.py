@@ -78,7 +78,8 @@ def read_netcdf(path: Path) -> dict[str, NDArray[Any]]:
         if done.returncode != 0:
             lines = done.stderr.decode(errors="replace").splitlines()
             said = [line.removeprefix(_SAYS) for line in lines if line.startswith(_SAYS)]
-            reason = said[-1] if said else f"HDF5 failed on it (exit code {done.returncode})"
+            last = f": {lines[-1]}" if lines else ""
+            reason = said[-1] if said else f"HDF5 failed on it (exit code {done.returncode}{last})"
             raise InputError(f"{path}: {reason}")
         answer.seek(0)
         archive = Archive(answer, path, "a dataset")
@@ -99,8 +100,18 @@ def convert(path: Path, archive: BinaryIO, seconds: int, room: int) -> None:
     """Write the arrays of a file to an archive; more time or memory ends the process."""
     import resource
 
+    room += _mapped()
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
     resource.setrlimit(resource.RLIMIT_AS, (room, room))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with require_xarray().open_dataset(path) as ds:
         np.savez(archive, **arrays_of(ds.load()))  # type: ignore[arg-type]
+
+
+def _mapped() -> int:
+    """Return the address space that the process has already: terabytes under a sanitizer."""
+    try:
+        pages = Path("/proc/self/statm").read_text().split()[0]
+    except OSError:  # of Linux alone
+        return 0
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")

@@ -19,6 +19,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from .._arrays import read_count, require_a
 from ..errors import InputError
 from .disk import csv_rows, read_text
 from .table import TimeTable
@@ -71,7 +72,9 @@ class Cell:
 class Clock:
     """Reads times: those with an offset as they are, others by the clock of one time zone."""
 
-    def __init__(self, zone: str | None, day_first: bool = False) -> None:
+    def __init__(self, zone: str | None, day_first: bool = False, usual: str = "") -> None:
+        require_a("timezone", zone, str, optional=True)
+        zone = zone or usual or None
         self.zone, self.day_first = zone, day_first
         self._local: tzinfo | None = None if zone is None else time_zone(zone)
 
@@ -119,6 +122,7 @@ def time_zone(name: str) -> tzinfo:
     """Return a time zone by its IANA name."""
     from zoneinfo import ZoneInfo
 
+    require_a("timezone", name, str)
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):
@@ -201,6 +205,7 @@ class Book:
         for one in series:
             if not any(not math.isnan(reading.value) for reading in one.readings.values()):
                 raise InputError(f"{one.name} has no hour with a value")
+        fill = read_count("fill", fill, 0)
         period = max(one.step() for one in series) if step is None else step
         for one in series:
             _check_steps(one, period)

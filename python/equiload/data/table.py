@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._arrays import read_mapping, require_a
 from ..errors import InputError
 from .units import seconds_of
 
@@ -82,6 +83,7 @@ class TimeTable:
             If there is no such place.
         """
         for name in names:
+            require_a("a name", name, str)
             if name not in self.site_names:
                 raise InputError(f"there is no {name!r}; there are {', '.join(self.site_names)}")
         columns = [self.site_names.index(name) for name in names]
@@ -100,6 +102,7 @@ class TimeTable:
         InputError
             If there is no such place.
         """
+        names = read_mapping("names", names)
         self.at(*names)
         return replace(self, site_names=tuple(names.get(name, name) for name in self.site_names))
 
@@ -118,8 +121,9 @@ class TimeTable:
         """
         try:
             first, last = np.datetime64(start, "s"), np.datetime64(stop, "s")
-        except ValueError as error:
-            raise InputError(f"between {start!r} and {stop!r}: {error}") from None
+        except (ValueError, TypeError, OverflowError) as error:
+            between = " ".join(f"between {start!r} and {stop!r}: {error}".split())
+            raise InputError(between) from None
         begins = self.slot_times[0]
         if not begins <= first < last <= self.end:
             unit = np.datetime_data(self.slot_times.dtype)[0]
@@ -145,6 +149,7 @@ class TimeTable:
         InputError
             If neither step is a multiple of the other, or no whole slot is covered.
         """
+        require_a("step", step, str)
         new, old = seconds_of(step) or 0, int(self.step / _SECOND)
         times = self.slot_times.astype("datetime64[s]").astype(np.int64)
         if new == old:

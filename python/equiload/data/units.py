@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from .._arrays import read_number
+from .._arrays import read_mapping, read_number, require_a
 from ..errors import InputError
 
 USD_PER_MWH = "USD/MWh"
@@ -80,9 +80,11 @@ def factor(
     InputError
         If a unit is unknown, the two do not measure the same, or a currency has no rate.
     """
+    require_a("unit", to, str)
     if unit == to:
         return 1.0
-    known = tuple(sorted((name.upper(), rate) for name, rate in (rates or {}).items()))
+    said = read_mapping("rates", rates)
+    known = tuple(sorted((name.upper(), rate) for name, rate in said.items()))
     registry = _registry(known)
     have, want = _unit(registry, unit, known), _unit(registry, to, known)
     if have.dimensionality == registry.MW.dimensionality and want.is_compatible_with("MWh"):
@@ -134,6 +136,7 @@ def seconds_of(step: str | None) -> int | None:
     """Read a step such as "1h" or "15min" in seconds."""
     if step is None:
         return None
+    require_a("step", step, str)
     match = re.fullmatch(r"(\d*) ?(min|h|d|minutes?|hours?|days?)", step.strip().casefold())
     count = int(match[1] or 1) if match else 0
     if match is None or count < 1:

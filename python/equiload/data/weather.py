@@ -42,6 +42,10 @@ def wet_bulb(temperature: ArrayLike, humidity: ArrayLike) -> FloatArray:
     Applied Meteorology and Climatology 50, equation 1, doi:10.1175/JAMC-D-11-0143.1.
     """
     t, h = read_floats("temperature", temperature), read_floats("humidity", humidity)
+    try:
+        np.broadcast_shapes(t.shape, h.shape)
+    except ValueError:
+        raise InputError(f"humidity has shape {h.shape}; temperature has {t.shape}") from None
     _require_between("temperature", t, -20.0, 50.0, "degrees Celsius")
     _require_between("humidity", h, 0.0, 100.0, "percent")
     h = np.clip(h, 5.0, 99.0)
@@ -93,7 +97,10 @@ def water_use(
     load balancing in data centers, IEEE Transactions on Cloud Computing 5 (2017).
     """
     s = read_number("cycles", cycles, "it must be above 1", 1.0, open_=True)
-    f = np.asarray(wet_bulb_temperature, dtype=np.float64) * 1.8 + 32.0
+    given = wet_bulb_temperature
+    celsius = given.values if isinstance(given, TimeTable) else read_floats("temperature", given)
+    _require_between("temperature", celsius, -100.0, 100.0, "degrees Celsius")
+    f = celsius * 1.8 + 32.0
     rate: FloatArray = np.maximum(
         s / (s - 1.0) * (6e-5 * f**3 - 0.01 * f**2 + 0.61 * f - 10.40), 0.0
     )
@@ -135,7 +142,7 @@ def read_weather(
     for n, source in enumerate(sources):
         table = sheet(source, "time", "date", "datetime")
         header = table.header[table.column("time", "date", "datetime")]
-        clock = Clock(timezone or ("UTC" if "utc" in header.casefold() else None))
+        clock = Clock(timezone, usual="UTC" if "utc" in header.casefold() else "")
         columns = [table.column("time", "date", "datetime"), table.column(*_TEMPERATURE)]
         place = table.find("station", "location", "location_id")
         rows = table.cells(*columns, table.column(*_HUMIDITY), place)

@@ -25,6 +25,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Real
 from typing import Literal
 
 import numpy as np
@@ -129,6 +130,7 @@ def world(
     ((24, 6), True)
     """
     climate = read_climate(climate)
+    require_a("equity", equity, Mapping, "mapping", optional=True)
     _check(sites, gateways, slots, seed, arcs_per_gateway, utilisation, latency_cost, cities)
     table = synthetic_cities(_stream(seed, 0)) if cities == "synthetic" else geonames_cities()
     gateway = table.pick(np.argsort(-table.population, kind="stable"), gateways, _stream(seed, 1))
@@ -179,6 +181,8 @@ def world_positions(sites: int, seed: int = 0) -> Floats:
     >>> el.data.world_positions(12, seed=1).shape
     (12, 2)
     """
+    _check_seed(seed)
+    _check_size("sites", sites)
     table = synthetic_cities(_stream(seed, 0))
     site = table.pick(_site_order(table, _stream(seed, 2)), sites, _stream(seed, 3))
     return np.column_stack([site.latitude, site.longitude])
@@ -199,21 +203,32 @@ def _check(
 ) -> None:
     sizes = {"sites": sites, "gateways": gateways, "slots": slots}
     for name, value in {**sizes, "arcs_per_gateway": arcs_per_gateway}.items():
-        read_count(name, value, 0)
-        require_a(name, value, int | np.integer, "whole number")
-        if value < 1:
-            raise InputError(f"{name} is {value}; it must be at least 1")
-        if value > _LARGEST:
-            raise InputError(f"{name} is {value}; it must be at most {_LARGEST}")
-    require_a("seed", seed, int | np.integer, "whole number")
-    if seed < 0:
-        raise InputError(f"seed is {seed}; it must not be negative")
+        _check_size(name, value)
+    _check_seed(seed)
+    require_a("cities", cities, str)
+    require_a("utilisation", utilisation, Real, "number")
+    require_a("latency_cost", latency_cost, Real, "number")
     if not 0.0 < utilisation < 1.0:
         raise InputError(f"utilisation is {utilisation}; it must lie between 0 and 1")
     if not 0.0 <= latency_cost < np.inf:
         raise InputError(f"latency_cost is {latency_cost}; it must be finite and not negative")
     if cities not in ("synthetic", "geonames"):
         raise InputError(f'cities is {cities!r}; it must be "synthetic" or "geonames"')
+
+
+def _check_size(name: str, value: int) -> None:
+    read_count(name, value, 0)
+    require_a(name, value, int | np.integer, "whole number")
+    if value < 1:
+        raise InputError(f"{name} is {value}; it must be at least 1")
+    if value > _LARGEST:
+        raise InputError(f"{name} is {value}; it must be at most {_LARGEST}")
+
+
+def _check_seed(seed: int) -> None:
+    require_a("seed", seed, int | np.integer, "whole number")
+    if seed < 0:
+        raise InputError(f"seed is {seed}; it must not be negative")
 
 
 def _stream(seed: int, purpose: int) -> np.random.Generator:

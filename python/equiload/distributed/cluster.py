@@ -6,7 +6,7 @@ import math
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
@@ -170,6 +170,8 @@ class Sweep(Sequence[Any]):
         k = range(len(self))[index]
         while k not in self._found:
             next(self._incoming)
+        if len(self._found) == len(self):
+            self._incoming.close()  # forget the tasks while the client is there
         return self._found[k]
 
     def __iter__(self) -> Iterator[Any]:
@@ -228,7 +230,7 @@ class Sweep(Sequence[Any]):
         options: _Options,
         retries: int,
         progress: bool,
-    ) -> Iterator[int]:
+    ) -> Generator[int, None, None]:
         """Keep the workers busy and yield the numbers of the scenarios that are done."""
         from distributed import as_completed
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._arrays import FloatArray, read_floats, read_number, require_a
+from .._arrays import FloatArray, read_floats, read_mapping, read_number, require_a
 from .._labels import refuse_labels
 from ..errors import InputError
 from ..slots import Slot, Static
@@ -129,6 +129,7 @@ def _weights(static: Static, weights: str | Mapping[str, float]) -> dict[str, fl
             name: factor if alone else factor * _worth(static, name)
             for name, factor in chosen.items()
         }
+    weights = read_mapping("weights", weights)
     for name in weights:
         if name != "cost" and name not in static.footprints:
             known = ", ".join(("cost", *static.footprints))

@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from .._arrays import FloatArray, read_count, read_number
+from .._arrays import FloatArray, read_count, read_number, require_a, require_function
 from ..errors import InputError
 from ..problem import Problem
 from ..slots import Slot
@@ -24,6 +24,16 @@ __all__ = ["Fading", "Forecast", "Noisy", "Perfect", "Persistence", "scenarios"]
 DAY, WEEK = 24, 168
 
 Forecast: TypeAlias = Callable[[int, Sequence[Slot], int], Sequence[Slot]]
+
+
+def believed(
+    name: str, forecast: Forecast, slot: int, past: Sequence[Slot], slots: int
+) -> Sequence[Slot]:
+    """Ask a forecast, which may be anybody's function, for the slots that will come."""
+    told: object = forecast(slot, past, slots)
+    if not (isinstance(told, Sequence) and all(isinstance(one, Slot) for one in told)):
+        raise InputError(f"{name} returned a {type(told).__name__}; it must be a sequence of Slot")
+    return told
 
 
 class Perfect:
@@ -36,6 +46,7 @@ class Perfect:
     """
 
     def __init__(self, problem: Problem) -> None:
+        require_a("problem", problem, Problem)
         self.problem = problem
         self.reach = WEEK
 
@@ -178,17 +189,19 @@ class Fading:
     def __init__(
         self, near: Problem | Forecast, scale: float = 72.0, onto: Forecast | None = None
     ) -> None:
+        require_a("near", near, Problem | Callable, "Problem or a forecast")
         self.near: Forecast = Perfect(near) if isinstance(near, Problem) else near
         self.onto: Forecast = Persistence(WEEK) if onto is None else onto
         for name, forecast in (("near", self.near), ("onto", self.onto)):
-            if not callable(forecast):
-                raise InputError(f"{name} is a {type(forecast).__name__}; it must be a forecast")
+            require_function(name, forecast, "forecast")
         self.scale = read_number("scale", scale, "it must be above 0", 0.0, open_=True)
         self.reach = int(np.clip(2 * self.scale, DAY, WEEK))
 
     def __call__(self, slot: int, past: Sequence[Slot], slots: int) -> list[Slot]:
         """Return what is believed of the slots that will come."""
-        pairs = zip(self.near(slot, past, slots), self.onto(slot, past, slots), strict=False)
+        near = believed("near", self.near, slot, past, slots)
+        onto = believed("onto", self.onto, slot, past, slots)
+        pairs = zip(near, onto, strict=False)
         return [
             _blend(near, far, float(np.exp(-lead / self.scale)))
             for lead, (near, far) in enumerate(pairs, start=1)

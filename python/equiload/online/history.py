@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .._arrays import FloatArray
+from .._arrays import FloatArray, require_a
 from ..errors import InputError
 from ..problem import Problem
 from ..slots import Slot, Static
@@ -26,6 +26,7 @@ def read_past(static: Static, past: Problem | Sequence[Slot] | None) -> list[Slo
     """
     if past is None:
         return []
+    require_a("past", past, Problem | Sequence, "Problem or a sequence of Slot")
     slots = [past.slot(t) for t in range(past.slots)] if isinstance(past, Problem) else list(past)
     for t, slot in enumerate(slots):
         if not isinstance(slot, Slot):

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 
 from .._account import drawn
-from .._arrays import FloatArray, read_count, read_number
+from .._arrays import FloatArray, read_count, read_number, require_a
 from ..choices import Status
 from ..equity import Equity
 from ..errors import InputError
 from ..problem import Problem
 from ..slots import Slot, Static
 from ..solver import solve
-from .forecast import Forecast, Persistence
+from .forecast import Forecast, Persistence, believed
 from .history import pack_slots, read_past, unpack_slots
 from .policy import Decision, Policy
 
@@ -120,6 +120,7 @@ class RecedingHorizon(Policy):
         threads: int | None = None,
         past: Problem | Sequence[Slot] | None = None,
     ) -> None:
+        require_a("static", static, Static, "Static: problem.static()")
         self.forecasts = _read_forecasts(forecast)
         reach = getattr(self.forecasts[0], "reach", DAY) if window is None else window
         self.window = read_count("window", reach)
@@ -191,7 +192,7 @@ class RecedingHorizon(Policy):
         left = self.left
         ahead = self.window - 1 if left is None else min(self.window - 1, left)
         past = [*self._past[1 - PAST :], slot]
-        future = forecast(self.slot, past, ahead) if ahead else []
+        future = believed("forecast", forecast, self.slot, past, ahead) if ahead else []
         problem = self._window_problem([slot, *future[:ahead]], left)
         settings: dict[str, Any] = {"tol": self.tol, "threads": self.threads}
         settings["max_iterations"] = MOST_ITERATIONS
@@ -275,7 +276,8 @@ def _read_forecasts(forecast: Forecast | Sequence[Forecast] | None) -> tuple[For
     given = tuple(forecast) if isinstance(forecast, Sequence) else (forecast,)
     for n, one in enumerate(given):
         if not callable(one):
-            raise InputError(f"forecast {n} is a {type(one).__name__}; it must be a forecast")
+            name = "forecast" if one is forecast else f"forecast {n}"
+            raise InputError(f"{name} is a {type(one).__name__}; it must be a forecast")
     if not given:
         raise InputError("forecast is empty; there is nothing to plan with")
     return given

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._arrays import FloatArray, read_number, require_a
+from .._arrays import FloatArray, read_floats, read_number, require_a
 from ..equity import Equity
 from ..errors import InputError
 from ..problem import Problem
@@ -112,6 +112,7 @@ class MirrorDescent(Policy):
         require_a("static", static, Static, "Static: problem.static()")
         self.step_size = _read_step(step)
         auto = self.step_size is None
+        require_a("reference", reference, str, optional=True)
         self.reference = reference or ("entropic" if auto else "euclidean")
         if self.reference not in ("euclidean", "entropic"):
             raise InputError(f"reference is {reference!r}; it must be euclidean or entropic")
@@ -176,7 +177,9 @@ class MirrorDescent(Policy):
             if self.step_size is None:
                 self._follow_leader(name, money)
             else:
-                self._mirror_step(name, money, burdens[name], self.step_size(self.slot - 1))
+                rule = "a rule must return numbers that are finite and not negative"
+                step = read_number("step", self.step_size(self.slot - 1), rule, 0.0)
+                self._mirror_step(name, money, burdens[name], step)
 
     def _mirror_step(self, name: str, money: FloatArray, burden: FloatArray, step: float) -> None:
         """Take eGLB's step along burden minus auxiliary vector, both in USD."""
@@ -240,7 +243,7 @@ class MirrorDescent(Policy):
             even = self.step_size is None or self.reference == "entropic"
             return self._sets[name].centre() if even else np.zeros(regions)
         value = start.get(name, 0.0) if isinstance(start, Mapping) else start
-        theta = np.asarray(value, dtype=np.float64)
+        theta = read_floats(f"start[{name!r}]", value)
         if theta.shape not in ((), (regions,)):
             raise InputError(f"start[{name!r}] has shape {theta.shape}; expected ({regions},)")
         floor = 0.0 if self.reference == "euclidean" else np.nextafter(0.0, 1.0)

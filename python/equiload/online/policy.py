@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .._account import SlotAccounts
-from .._arrays import FloatArray
+from .._arrays import FloatArray, require_a
 from ..choices import Status
 from ..errors import InputError
 from ..problem import Problem
@@ -139,6 +139,7 @@ class Policy(abc.ABC):
         InputError
             If the arrays do not fit the problem.
         """
+        require_a("slot", slot, Slot)
         decision = self.decide(slot)
         self.observe(slot, decision)
         return decision
@@ -190,6 +191,7 @@ class Policy(abc.ABC):
         InputError
             If the state is another policy's, or of another problem.
         """
+        require_a("state", state, Mapping, "mapping")
         if state.get("policy") != self.name:
             raise InputError(f"state is of policy {state.get('policy')!r}; this is {self.name!r}")
         self.reset()

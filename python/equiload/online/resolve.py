@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .._arrays import FloatArray, read_count, read_number
+from .._arrays import FloatArray, read_count, read_number, require_a
 from ..errors import InputError
 from ..network import Network
 from ..problem import Problem
@@ -139,6 +139,7 @@ class Resolve(Policy):
         switching: ArrayLike | None = None,
         forecast: Forecast | None = None,
     ) -> None:
+        require_a("static", static, Static, "Static: problem.static()")
         self.memory = read_count("memory", memory)
         self.samples = read_count("samples", samples)
         self.every = self._seldom(static) if every is None else read_count("every", every)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .._arrays import FloatArray, read_number
+from .._arrays import FloatArray, read_number, require_a
 from ..errors import InputError
 from ..slots import Slot
 from .mirror import MirrorDescent
@@ -66,6 +66,8 @@ class Robust(Policy):
 
     def __init__(self, advice: Policy, trust: float = 0.1, fallback: Policy | None = None) -> None:
         self.trust = read_number("trust", trust, "it must be finite and not negative", 0.0)
+        require_a("advice", advice, Policy)
+        require_a("fallback", fallback, Policy, optional=True)
         self.advice = advice
         self.fallback = MirrorDescent(advice.static) if fallback is None else fallback
         if self.fallback.static is not advice.static:

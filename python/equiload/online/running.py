@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .._account import breakdown, burdens, loads, operator_cost
-from .._arrays import FloatArray, require_a
+from .._arrays import FloatArray, read_flag, require_a, require_function
 from .._call import raises
 from ..audit import audit_footprint
 from ..choices import OnInterrupt, RunStatus
@@ -111,6 +111,7 @@ class Run(Labelled):
         InputError
             If the solution is of a problem of another size.
         """
+        require_a("against", against, Solution, optional=True)
         against = solve(self.problem) if against is None else against
         if (against.problem.slots, against.problem.arcs) != self.allocation.shape:
             raise InputError("against is the solution of another problem")
@@ -217,6 +218,8 @@ def simulate(
     ('done', True)
     """
     stops, interrupted = raises(on_interrupt), False
+    progress = read_flag("progress", progress)
+    require_function("callback", callback)
     require_a("policy", policy, Policy)
     require_a("problem", problem, Problem)
     _check_fit(policy, problem)
@@ -290,8 +293,9 @@ def _recount(
         allocation[t] = decision.allocation
         if shed is not None and decision.shed is not None:
             shed[t] = decision.shed
-    priced = list(decisions[0].prices) if decisions else []
-    priced = [name for name in priced if all(name in d.prices for d in decisions)]
+    # Where policies are mixed, some decisions may know the prices of burdens and others none.
+    known = decisions[0].prices if decisions else {}
+    priced = [name for name in known if all(name in d.prices for d in decisions)]
     return _run_of(
         problem,
         policy=policy.name,
@@ -517,6 +521,7 @@ def compare(
     stops = raises(on_interrupt)
     require_a("problem", problem, Problem)
     require_a("policies", policies, Mapping | Sequence, "sequence or mapping of policies")
+    require_a("offline", offline, Solution | bool, "Solution or a bool")
     named = dict(policies) if isinstance(policies, Mapping) else _named(policies)
     if not named:
         raise InputError("policies is empty; there is nothing to compare")
@@ -553,6 +558,7 @@ def standard_policies(problem: Problem) -> dict[str, Policy]:
         By name: baselines, mirror descent, solving again, receding horizon (same hour yesterday, 24
         slots, planned every 6) and the last made robust by mirror descent.
     """
+    require_a("problem", problem, Problem)
     static = problem.static()
     policies: dict[str, Policy] = {}
     for name in PRESETS:

@@ -7,28 +7,28 @@ import json
 import os
 from collections.abc import Mapping
 from importlib import resources
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from .._account import backlogs
-from .._arrays import FloatArray, read_floats
+from .._arrays import FloatArray, read_floats, require_a
 from .._labels import by_labels
 from ..audit import gini
+from ..data.disk import read_path
 from ..errors import InputError
 from ..labelled import gateway_labels
 from ..palette import UNITS, with_unit
 from ..problem import Problem
 from ..solution import Solution
 from ..solver import solve
+from ..sweep import Frontier
 from . import charts
 from .plan import Plan, answer_of, plan_of, site_names
 
 if TYPE_CHECKING:
     from ..online import Comparison, Run
-    from ..sweep import Frontier
 
 __all__ = ["report"]
 
@@ -76,10 +76,16 @@ def report(
         If the package vl-convert-python is missing, there is no plan to report, `before` belongs to
         another problem, or the file cannot be written.
     """
+    from ..online import Comparison, Run  # a room that is slow to open
+
+    path = read_path(path)
+    require_a("title", title, str, optional=True)
+    require_a("before", before, Solution | Run | bool, "Solution, a Run or a bool")
+    require_a("frontier", frontier, Frontier, optional=True)
+    require_a("comparison", comparison, Comparison, optional=True)
     answer, own = answer_of(subject)
     plan = plan_of(answer, "equity-aware" if answer.problem.equity else "this plan")
     earlier = _before(plan, before)
-    path = Path(path)
     content = _Content(plan, earlier, frontier, comparison or own, _positions(plan, positions))
     text = _page(title or "Where the work goes, and who bears it", content)
     try:
