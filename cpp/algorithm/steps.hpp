@@ -208,6 +208,19 @@ EQUILOAD_HD V simplex_threshold(Row g, int count, V demand, V theta, V total) {
     return theta;
 }
 
+// body(Count, k) for k from `begin` to `end`: so many `ahead` at a time as long as there are as many, then
+// one by one. Without a branch among them a device asks for what all of them read before it works on the
+// first.
+template <int n>
+struct Count {};
+template <int ahead, class Body>
+EQUILOAD_HD void each_ahead(int begin, int end, Body body) {
+    int k = begin;
+    for (; k + ahead <= end; k += ahead) body(Count<ahead>(), k);
+    if constexpr (ahead > 1)
+        for (; k < end; ++k) body(Count<1>(), k);
+}
+
 // Arc pass for one gateway: project, reflect, send the energy to the sites, average towards the anchor.
 // `add(arc, k (2 x+ - x), k x+)` receives the energy, `g` is scratch for the row. Returns
 // sum (x+ - x)^2 / tau. What it reads of so many arcs `ahead` is asked for before any of it is used or
@@ -221,36 +234,34 @@ EQUILOAD_HD V arc_row(const BlockProblem& m, const Iterate<Stored>& z, Place at,
     const V alpha = reflected_share<V>(z, at, pass.iteration), anchor_share = V(1.0) - alpha;
     const int first = read_only(m.row + gateway), count = read_only(m.row + gateway + 1) - first;
     const long row = offset<V>(at, m.arcs, first);
-    // Past the end the last arc again: what is asked for does not depend on a branch.
-    const auto among = [count](int a) { return a < count ? a : count - 1; };
 
     V total(0.0);
-    for (int a = 0; a < count; a += ahead) {
-        V x[ahead], price[ahead], cost[ahead], energy[ahead];
-        for (int k = 0; k < ahead; ++k) {
-            const int next = among(a + k);
-            x[k] = load_x<V>(z, row + next * V::width);
-            price[k] = energy_price<V, Delayed>(m, z.v, at, first + next);
-            cost[k] = V(read_only(m.cost + first + next)), energy[k] = V(read_only(m.energy + first + next));
+    each_ahead<ahead>(0, count, [&]<int n>(Count<n>, int a) {
+        V x[n], price[n], cost[n], energy[n];
+        for (int k = 0; k < n; ++k) {
+            const int arc = first + a + k;
+            x[k] = load_x<V>(z, row + (a + k) * V::width);
+            price[k] = energy_price<V, Delayed>(m, z.v, at, arc);
+            cost[k] = V(read_only(m.cost + arc)), energy[k] = V(read_only(m.energy + arc));
         }
-        for (int k = 0; k < ahead && a + k < count; ++k) {
+        for (int k = 0; k < n; ++k) {
             const V moved = x[k] - tau * (cost[k] + energy[k] * price[k]);
             g[a + k] =
                 Delayed ? select(price[k] < V(unreachable_price), moved, V(-unreachable_price)) : moved;
             total = total + g[a + k];
         }
-    }
+    });
     const V theta = simplex_threshold(g, count, demand, V::load(z.theta + own), total);
     theta.store(z.theta + own);
 
     V moved(0.0);
-    for (int a = 0; a < count; a += ahead) {
-        V x[ahead], anchor[ahead];
-        for (int k = 0; k < ahead; ++k) {
-            const long arc = row + among(a + k) * V::width;
+    each_ahead<ahead>(0, count, [&]<int n>(Count<n>, int a) {
+        V x[n], anchor[n];
+        for (int k = 0; k < n; ++k) {
+            const long arc = row + (a + k) * V::width;
             x[k] = load_x<V>(z, arc), anchor[k] = V::load(z.x_anchor + arc);
         }
-        for (int k = 0; k < ahead && a + k < count; ++k) {
+        for (int k = 0; k < n; ++k) {
             const long arc = row + (a + k) * V::width;
             const V x_plus = max(g[a + k] - theta, V(0.0));
             const V reflected = x_plus + x_plus - x[k];
@@ -261,7 +272,7 @@ EQUILOAD_HD V arc_row(const BlockProblem& m, const Iterate<Stored>& z, Place at,
             store_x(z, arc, alpha * reflected + anchor_share * anchor[k], anchor[k]);
             if (pass.keep || pass.measure) x_plus.store(z.x_plus + arc);
         }
-    }
+    });
     return select(V(0.0) < tau, moved / tau, V(0.0));
 }
 
@@ -282,14 +293,13 @@ EQUILOAD_HD V arriving(const BlockProblem& m, const Iterate<Stored>& z, Place at
 // What a cell receives through `sent`: ybar, or with `plus` M x+.
 template <class V, int ahead = 1, bool Delayed = true, class Stored>
 EQUILOAD_HD V received(const BlockProblem& m, const Iterate<Stored>& z, Place at, int site, bool plus) {
-    const int end = read_only(m.in_start + site + 1);
     V sum(0.0);
-    for (int e = read_only(m.in_start + site); e < end; e += ahead) {
-        V own[ahead];
-        for (int k = 0; k < ahead; ++k)
-            own[k] = arriving<V, Delayed>(m, z, at, e + k < end ? e + k : end - 1, plus);
-        for (int k = 0; k < ahead && e + k < end; ++k) sum = sum + own[k];
-    }
+    const auto add = [&]<int n>(Count<n>, int place) {
+        V own[n];
+        for (int k = 0; k < n; ++k) own[k] = arriving<V, Delayed>(m, z, at, place + k, plus);
+        for (int k = 0; k < n; ++k) sum = sum + own[k];
+    };
+    each_ahead<ahead>(read_only(m.in_start + site), read_only(m.in_start + site + 1), add);
     return sum;
 }
 
