@@ -31,7 +31,7 @@ constexpr double most_operations = 500;  // of a slot's factorisation, an arc
 
 constexpr int patience = 10;             // iterations in which the complementarity must halve
 constexpr std::size_t most_dense = 192;  // unknowns that the preconditioner couples
-constexpr std::size_t most_full = 96;    // the same under dense burden maps, where a row costs more
+constexpr std::size_t most_full = 64;    // the same under dense burden maps, where a row costs more
 constexpr std::size_t full_share = 16;   // regions a site, from which on a map is dense
 constexpr std::size_t all_dense = 32;    // up to here it couples all of them: exact, no iterations
 constexpr double price_tolerance =
