@@ -22,6 +22,7 @@ from equiload.online import (
     Policy,
     RecedingHorizon,
     Resolve,
+    scenarios,
 )
 
 WEEK = 168
@@ -40,6 +41,12 @@ POLICIES: dict[str, Maker] = {
     ),
     "horizon, fading 168": lambda past, rest: RecedingHorizon(
         rest.static(), Fading(rest), WEEK, past=past
+    ),
+    "horizon, scenarios 96": lambda past, rest: RecedingHorizon(
+        rest.static(), scenarios(rest), 96, past=past
+    ),
+    "horizon, scenarios 168": lambda past, rest: RecedingHorizon(
+        rest.static(), scenarios(rest), WEEK, past=past
     ),
     "horizon, perfect 168": lambda past, rest: RecedingHorizon(
         rest.static(), Perfect(rest), WEEK, past=past

@@ -14,7 +14,15 @@ import time
 import numpy as np
 
 import equiload as el
-from equiload.online import Greedy, MirrorDescent, Noisy, RecedingHorizon, Resolve, Robust
+from equiload.online import (
+    FairOBD,
+    Greedy,
+    MirrorDescent,
+    Noisy,
+    RecedingHorizon,
+    Resolve,
+    Robust,
+)
 
 from .benchmarks.common import EGLB
 
@@ -72,14 +80,13 @@ def steps(label: str, problem: el.Problem, cvxpy_slots: int) -> None:
         "Greedy": Greedy(static),
         "MirrorDescent": MirrorDescent(static, past=past),
         "Resolve": Resolve(static, past),
+        "FairOBD": FairOBD(static, 5.0, past=past),
         "RecedingHorizon, 24": RecedingHorizon(static, past=past, threads=1),
         "RecedingHorizon, 96": RecedingHorizon(static, window=96, past=past, threads=1),
         "Robust": Robust(RecedingHorizon(static, past=past, threads=1)),
     }
     for name, policy in policies.items():
-        count = (
-            8 if problem.sites > 100 and name not in ("Greedy", "MirrorDescent", "Resolve") else 56
-        )
+        count = 8 if problem.sites > 100 and name.startswith(("Receding", "Robust")) else 60
         policy.step(problem.slot(first))  # the first step rehearses, or solves every block
         spent = []
         for t in range(first + 1, min(first + 1 + count, problem.slots)):

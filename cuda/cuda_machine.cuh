@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -53,51 +55,133 @@ __global__ void run_with_columns(long count, Functor functor, Lane* columns) {
 #ifndef EQUILOAD_WARP
 #define EQUILOAD_WARP 32
 #endif
+inline constexpr int warp_size = EQUILOAD_WARP;
 
-// A block as a group. Its reductions have one order, that of the threads, so that all of them, and every
-// device, get the same bits.
+// A double as an integer of the same order, NaN beyond the infinities, and back.
+__device__ inline std::uint64_t in_order(double value) {
+    std::uint64_t bits = 0;
+    std::memcpy(&bits, &value, sizeof bits);
+    return bits >> 63 ? ~bits : bits | std::uint64_t{1} << 63;
+}
+__device__ inline double from_order(std::uint64_t key) {
+    const std::uint64_t bits = key >> 63 ? key & ~(std::uint64_t{1} << 63) : ~key;
+    double value = 0;
+    std::memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+// What another lane of the warp holds.
+__device__ inline double of_lane(double own, int step) { return __shfl_xor_sync(0xffffffffu, own, step); }
+__device__ inline int of_lane(int own, int step) { return __shfl_xor_sync(0xffffffffu, own, step); }
+__device__ inline Two of_lane(Two own, int step) {
+    return {of_lane(own.first, step), of_lane(own.second, step)};
+}
+__device__ inline Found of_lane(Found own, int step) {
+    return {of_lane(own.value, step), of_lane(own.place, step)};
+}
+
+// What two members' numbers are together.
+struct Join {
+    struct Sum {
+        __device__ double operator()(double a, double b) const { return a + b; }
+        __device__ Two operator()(Two a, Two b) const { return {a.first + b.first, a.second + b.second}; }
+    };
+    struct Least {
+        __device__ double operator()(double a, double b) const { return b < a ? b : a; }
+    };
+    struct Most {
+        __device__ double operator()(double a, double b) const { return a < b ? b : a; }
+        __device__ Two operator()(Two a, Two b) const {
+            return {(*this)(a.first, b.first), (*this)(a.second, b.second)};
+        }
+    };
+    struct Foremost {
+        __device__ int operator()(int a, int b) const { return b < a ? b : a; }
+        __device__ Found operator()(Found a, Found b) const { return b.before(a) ? b : a; }
+    };
+};
+
+// Reductions of a warp, in an order that does not depend on which lane asks.
+struct WarpByShuffles {
+    template <class By, class T>
+    __device__ static T reduce(By join, T own) {
+        const int lane = static_cast<int>(threadIdx.x);
+        for (int step = 1; step < warp_size; step *= 2) {
+            const T other = of_lane(own, step);
+            own = lane & step ? join(other, own) : join(own, other);
+        }
+        return own;
+    }
+};
+
+#if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 800
+// The same bits where the device has an instruction for the least integer of a warp, from compute capability
+// 8.0 on: a search asks for the foremost of all candidates thousands of times a slot.
+struct WarpByIntegers : WarpByShuffles {
+    using WarpByShuffles::reduce;
+    __device__ static int reduce(Join::Foremost, int own) { return __reduce_min_sync(0xffffffffu, own); }
+    __device__ static double reduce(Join::Least, double own) { return from_order(least(in_order(own))); }
+    __device__ static double reduce(Join::Most, double own) { return from_order(~least(~in_order(own))); }
+    __device__ static Found reduce(Join::Foremost join, Found own) {
+        const std::uint64_t key = in_order(own.value), first = least(key);
+        const int nowhere = std::numeric_limits<int>::max();
+        return {from_order(first), reduce(join, key == first ? own.place : nowhere)};
+    }
+
+ private:
+    __device__ static std::uint64_t least(std::uint64_t own) {
+        const auto high = static_cast<unsigned>(own >> 32);
+        const unsigned first = __reduce_min_sync(0xffffffffu, high);
+        const unsigned low = high == first ? static_cast<unsigned>(own) : ~0u;
+        return std::uint64_t{first} << 32 | __reduce_min_sync(0xffffffffu, low);
+    }
+};
+
+using Warp = std::conditional_t<warp_size == 1, WarpByShuffles, WarpByIntegers>;
+#else
+using Warp = WarpByShuffles;
+#endif
+
+// A block of so many threads as a group. Its reductions have one order, that of the threads, so that all of
+// them, and every device, get the same bits. Of zeros the least and the most are +0.
+template <int threads>
 class BlockGroup {
  public:
-    static constexpr int warp = EQUILOAD_WARP;
-    static constexpr int largest =
-        warp == 1 ? 1 : 256;  // each thread may have all the registers that there are for one
+    static constexpr int warps = threads / warp_size;
+    static constexpr std::size_t shared_bytes = warps > 1 ? sizeof(Two) * warps : 0;
 
-    // `of_warps`: shared memory for a number of each warp.
+    // `of_warps`: shared memory for what each warp has found.
     __device__ explicit BlockGroup(double* of_warps) : of_warps_(of_warps) {}
     __device__ int rank() const { return static_cast<int>(threadIdx.x); }
-    __device__ int size() const { return static_cast<int>(blockDim.x); }
+    __device__ int size() const { return threads; }
     __device__ void sync() const {
-        if (size() == warp)
+        if constexpr (warps == 1)
             __syncwarp();
         else
             __syncthreads();
     }
-    __device__ double sum(double own) const { return reduce<Sum>(own); }
-    __device__ double least(double own) const { return reduce<Least>(own); }
-    __device__ double most(double own) const { return reduce<Most>(own); }
+    __device__ double sum(double own) const { return reduce(Join::Sum(), own); }
+    __device__ Two sum(Two own) const { return reduce(Join::Sum(), own); }
+    __device__ double least(double own) const { return reduce(Join::Least(), own + 0.0); }
+    __device__ double most(double own) const { return reduce(Join::Most(), own + 0.0); }
+    __device__ Two most(Two own) const {
+        return reduce(Join::Most(), Two{own.first + 0.0, own.second + 0.0});
+    }
+    __device__ int foremost(int own) const { return reduce(Join::Foremost(), own); }
+    __device__ Found foremost(Found own) const {
+        return reduce(Join::Foremost(), Found{own.value + 0.0, own.place});
+    }
 
  private:
-    struct Sum {
-        __device__ static double join(double a, double b) { return a + b; }
-    };
-    struct Least {
-        __device__ static double join(double a, double b) { return b < a ? b : a; }
-    };
-    struct Most {
-        __device__ static double join(double a, double b) { return a < b ? b : a; }
-    };
-
-    template <class By>
-    __device__ double reduce(double own) const {
-        for (int step = 1; step < warp; step *= 2) {
-            const double other = __shfl_xor_sync(0xffffffffu, own, step);
-            own = rank() & step ? By::join(other, own) : By::join(own, other);
-        }
-        if (size() > warp) {
-            if (rank() % warp == 0) of_warps_[rank() / warp] = own;
+    template <class By, class T>
+    __device__ T reduce(By join, T own) const {
+        own = Warp::reduce(join, own);
+        if constexpr (warps > 1) {
+            T* const of_warps = reinterpret_cast<T*>(of_warps_);
+            if (rank() % warp_size == 0) of_warps[rank() / warp_size] = own;
             sync();
-            own = of_warps_[0];
-            for (int w = 1; w < size() / warp; ++w) own = By::join(own, of_warps_[w]);
+            own = of_warps[0];
+            for (int w = 1; w < warps; ++w) own = join(own, of_warps[w]);
         }
         sync();  // before the next one writes; and what was written before is seen, as after any sync
         return own;
@@ -106,12 +190,28 @@ class BlockGroup {
     double* of_warps_;
 };
 
-// An item a block, `blockIdx.x` its place. The bound makes sure that the block can be launched, on whatever
-// device, as the number of threads decides how sums are rounded.
+// Threads for about so many members: whole warps, and no more than may have all the registers that there are
+// for one.
+constexpr int block_of(int members) {
+    const int most = warp_size == 1 ? 1 : 256;
+    return std::clamp((members + warp_size - 1) / warp_size * warp_size, warp_size, most);
+}
+
+// Groups that a multiprocessor should have room for, where a functor says so; 0 leaves it to the compiler.
 template <class Functor>
-__global__ void __launch_bounds__(BlockGroup::largest) run_groups(long count, Functor functor) {
+constexpr int groups_each() {
+    if constexpr (requires { Functor::groups_each; })
+        return Functor::groups_each;
+    else
+        return 0;
+}
+
+// An item a block, `blockIdx.x` its place. The bounds make sure that the block can be launched, on whatever
+// device, as the number of threads decides how sums are rounded.
+template <int threads, class Functor>
+__global__ void __launch_bounds__(threads, groups_each<Functor>()) run_groups(long count, Functor functor) {
     extern __shared__ double shared_scratch[];
-    const BlockGroup group(shared_scratch);
+    const BlockGroup<threads> group(shared_scratch);
     for (long n = blockIdx.x; n < count; n += gridDim.x) {
         functor(n, group, static_cast<int>(blockIdx.x));
         group.sync();
@@ -160,7 +260,7 @@ class CudaMachine {
  public:
     static constexpr std::size_t enough_items = std::size_t{1} << 18;  // to fill a large device
     static constexpr std::size_t alignment = 256;
-    static constexpr int few_members = BlockGroup::warp, many_members = BlockGroup::largest;
+    static constexpr int few_members = warp_size, many_members = block_of(256);
 
     // `stream`: a cudaStream_t of the caller's to work in, or 0.
     CudaMachine(int ordinal, std::uintptr_t stream) : ordinal_(ordinal) {
@@ -168,8 +268,9 @@ class CudaMachine {
         recording_.reset(new_stream());
         if (!stream) own_.reset(new_stream());
         stream_ = stream ? reinterpret_cast<cudaStream_t>(stream) : own_.get();
-        check(cudaDeviceGetAttribute(&processors_, cudaDevAttrMultiProcessorCount, ordinal_),
-              "asking for the multiprocessors");
+        processors_ = attribute(cudaDevAttrMultiProcessorCount);
+        shared_ = attribute(cudaDevAttrMaxSharedMemoryPerMultiprocessor);
+        reserved_shared_ = attribute(cudaDevAttrReservedSharedMemoryPerBlock);
     }
     // When a solve throws, launches and copies may be under way in memory that goes. The device must be the
     // current one: that decides what the name of a default stream means.
@@ -273,14 +374,23 @@ class CudaMachine {
                columns_);
     }
 
-    template <class Functor>
-    void for_each_group(long count, int members, Functor functor) {
-        const int warps = (members + BlockGroup::warp - 1) / BlockGroup::warp;
-        const int threads = std::clamp(warps * BlockGroup::warp, BlockGroup::warp, BlockGroup::largest);
-        const std::size_t bytes = sizeof(double) * static_cast<std::size_t>(threads / BlockGroup::warp);
-        launch(run_groups<Functor>, std::min<long>(count, places()), threads, bytes, count, functor);
+    template <int members, class Functor>
+    void for_each_group(long count, Functor functor) {
+        constexpr int threads = block_of(members);
+        launch(run_groups<threads, Functor>, std::min<long>(count, places<members, Functor>()), threads,
+               BlockGroup<threads>::shared_bytes, count, functor);
     }
-    int places() const { return processors_ * 32; }  // as many blocks as a multiprocessor takes at most
+    // As many blocks as are at work at the same time.
+    template <int members, class Functor>
+    int places() const {
+        const CurrentDevice device(ordinal_);
+        constexpr int threads = block_of(members);
+        int blocks = 0;
+        check(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&blocks, run_groups<threads, Functor>, threads,
+                                                            BlockGroup<threads>::shared_bytes),
+              "asking how many blocks fit");
+        return processors_ * std::max(1, blocks);
+    }
 
     // Captured in a stream that is there for nothing else: work may be under way in the other, and the
     // caller's may be one that cannot capture. Another thread ends the capture when it waits for the whole
@@ -319,11 +429,25 @@ class CudaMachine {
  private:
     static constexpr int column_threads = 128;
 
-    // Threads of a block whose scratch fits into the 48 KB of shared memory that every device grants without
-    // being asked; 0 where there would be too few of them.
-    static int threads_with_shared(int numbers) {
-        constexpr int most = 48 * 1024 / static_cast<int>(sizeof(Lane));
-        return numbers * 128 <= most ? 128 : numbers * 64 <= most ? 64 : 0;
+    int attribute(cudaDeviceAttr which) const {
+        int value = 0;
+        check(cudaDeviceGetAttribute(&value, which, ordinal_), "asking what the device has");
+        return value;
+    }
+
+    // Threads of a block whose scratch is in shared memory, so that as many warps as a multiprocessor's
+    // registers let work have theirs; 0 where there would be too few of them to keep its memory busy. A block
+    // gets the 48 KB that every device grants without being asked.
+    int threads_with_shared(int numbers) const {
+        constexpr int enough = 24, least = 8, granted = 48 * 1024;  // warps, warps, bytes
+        int chosen = 0, most = least - 1;
+        for (int threads : {128, 64, 32}) {
+            const int bytes = numbers * threads * static_cast<int>(sizeof(Lane));
+            const int blocks = bytes <= granted ? shared_ / (bytes + reserved_shared_) : 0;
+            const int warps = std::min(enough, blocks * threads / 32);
+            if (warps > most) chosen = threads, most = warps;
+        }
+        return chosen;
     }
     std::size_t column_count() const { return static_cast<std::size_t>(processors_) * 4 * column_threads; }
 
@@ -360,7 +484,8 @@ class CudaMachine {
         check(cudaLaunchKernelEx(&config, kernel, Parameters(arguments)...), "launching a kernel");
     }
 
-    int ordinal_, processors_ = 0;
+    int ordinal_, processors_ = 0, shared_ = 0,
+                  reserved_shared_ = 0;  // bytes of a multiprocessor, of a block
     Owned<cudaStream_t, DestroyStream> own_, recording_;
     cudaStream_t stream_ = nullptr;
     std::unique_ptr<char, FreeDevice> slab_;

@@ -109,9 +109,9 @@ class TimedMachine : public CudaMachine {
     void for_each(long count, int numbers, Functor functor) {
         run<Functor>([=, this] { CudaMachine::for_each(count, numbers, functor); });
     }
-    template <class Functor>
-    void for_each_group(long count, int members, Functor functor) {
-        run<Functor>([=, this] { CudaMachine::for_each_group(count, members, functor); });
+    template <int members, class Functor>
+    void for_each_group(long count, Functor functor) {
+        run<Functor>([=, this] { CudaMachine::for_each_group<members>(count, functor); });
     }
 
     template <class Body>

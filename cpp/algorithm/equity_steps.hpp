@@ -141,8 +141,8 @@ EQUILOAD_HD void expect_burden(G group, const EquityState& e, const double* tota
     }
 }
 
-// Gauss-Seidel over the footprints of the quadratic model around start_prices. Returns the largest relative
-// change.
+// Gauss-Seidel over the footprints of the quadratic model around start_prices. Returns the largest change of
+// a price, relative to the footprint's largest.
 template <class G>
 EQUILOAD_HD double sweep(G group, const EquityState& e, const double* totals) {
     double change = 0;
@@ -156,15 +156,16 @@ EQUILOAD_HD double sweep(G group, const EquityState& e, const double* totals) {
             term.before[g] = term.pi[g];
         }
         maximise(group, term, {term.z, term.curvature, term.centre}, term.pi);
-        double scale = 1e-300;
-        for (int g = group.rank(); g < term.regions; g += group.size())
-            scale = larger(scale, magnitude(term.pi[g]));
-        scale = group.most(scale);  // and back: all prices are known to all
-        for (int g = group.rank(); g < term.regions; g += group.size())
-            change = larger(change, magnitude(term.pi[g] - term.before[g]) / scale);
+        Two own{1e-300, 0};  // the largest price, the largest change
+        for (int g = group.rank(); g < term.regions; g += group.size()) {
+            own.first = larger(own.first, magnitude(term.pi[g]));
+            own.second = larger(own.second, magnitude(term.pi[g] - term.before[g]));
+        }
+        const Two most = group.most(own);  // and back: all prices are known to all
+        change = larger(change, most.second / most.first);
         spread_prices(group, e, r);
     }
-    return group.most(change);
+    return change;
 }
 
 // A region whose cells jump between their bounds as its price moves has less curvature at either end than in

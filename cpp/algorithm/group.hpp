@@ -9,14 +9,33 @@
 
 namespace equiload {
 
+// Two numbers that are reduced at once, each by itself: members meet once for both.
+struct Two {
+    double first, second;
+};
+
+// A value, and at which of all places it was found.
+struct Found {
+    double value;
+    int place;
+
+    EQUILOAD_HD bool before(const Found& other) const {
+        return value < other.value || (value == other.value && place < other.place);
+    }
+};
+
 template <class G>
-concept Group = requires(const G g, double own) {
+concept Group = requires(const G g, double own, Two both, Found found, int place) {
     { g.rank() } -> std::same_as<int>;
     { g.size() } -> std::same_as<int>;
     g.sync();
     { g.sum(own) } -> std::same_as<double>;
+    { g.sum(both) } -> std::same_as<Two>;
     { g.least(own) } -> std::same_as<double>;
     { g.most(own) } -> std::same_as<double>;
+    { g.most(both) } -> std::same_as<Two>;
+    { g.foremost(place) } -> std::same_as<int>;    // the least of the members' places
+    { g.foremost(found) } -> std::same_as<Found>;  // the least value, at the least place that has it
 };
 
 // One thread by itself.
@@ -25,8 +44,12 @@ struct Solo {
     EQUILOAD_HD int size() const { return 1; }
     EQUILOAD_HD void sync() const {}
     EQUILOAD_HD double sum(double own) const { return own; }
+    EQUILOAD_HD Two sum(Two own) const { return own; }
     EQUILOAD_HD double least(double own) const { return own; }
     EQUILOAD_HD double most(double own) const { return own; }
+    EQUILOAD_HD Two most(Two own) const { return own; }
+    EQUILOAD_HD int foremost(int own) const { return own; }
+    EQUILOAD_HD Found foremost(Found own) const { return own; }
 };
 static_assert(Group<Solo>);
 

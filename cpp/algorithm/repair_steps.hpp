@@ -29,9 +29,8 @@ struct QueueEntry {
     double distance;
     long cell;  // leaves no bytes undefined: tests compare all of a machine's memory
 
-    EQUILOAD_HD bool before(const QueueEntry& other) const {
-        return distance < other.distance || (distance == other.distance && cell < other.cell);
-    }
+    EQUILOAD_HD Found found() const { return {distance, static_cast<int>(cell)}; }
+    EQUILOAD_HD bool before(const QueueEntry& other) const { return found().before(other.found()); }
 };
 
 // Memory of one group at a time. Nothing in it need be set, and nothing stays from window to window.
@@ -160,10 +159,7 @@ class RepairWindow {
     }
 
     // The least of the members' positions in a list; the end where no member has one before it.
-    EQUILOAD_HD int foremost(int own, int end) const {
-        const double least = g_.least(static_cast<double>(own < end ? own : end));
-        return static_cast<int>(least);
-    }
+    EQUILOAD_HD int foremost(int own, int end) const { return g_.foremost(own < end ? own : end); }
 
     EQUILOAD_HD void measure_loads(int t) {
         for (int i = g_.rank(); i < m_.sites; i += g_.size())
@@ -202,43 +198,28 @@ class RepairWindow {
             const Index a = m_.by_gateway.order[k];
             prices[k] = usable(t, a) ? price(t, a) : infinity;
         }
-        for (Offer last{-infinity, -1}; left > 0;) {
-            const Offer own = cheapest(t, row, prices, last, true);
-            last = best_of(own);
-            if (last.place < 0) break;
+        for (Found last{-infinity, -1}; left > 0;) {
+            const Found own = cheapest(t, row, prices, last, true);
+            last = g_.foremost(own);
+            if (last.value == infinity) break;
             left -= g_.most(own.place == last.place ? put(t, own.place, left, true) : 0.0);
         }
         if (!(left > 0)) return;
-        const Offer own = cheapest(t, row, prices, {-infinity, -1}, false), best = best_of(own);
-        if (own.place >= 0 && own.place == best.place) put(t, own.place, left, false);
+        const Found own = cheapest(t, row, prices, {-infinity, -1}, false), best = g_.foremost(own);
+        if (best.value < infinity && own.place == best.place) put(t, own.place, left, false);
         g_.sync();
     }
 
-    // An arc by its place in by_gateway; -1 for none.
-    struct Offer {
-        double price;
-        Index place;
-
-        EQUILOAD_HD bool before(const Offer& other) const {
-            return price < other.price || (price == other.price && place < other.place);
-        }
-    };
-
-    // Of the member's share of a row: the cheapest arc after `last`, one with room if it must be.
-    EQUILOAD_HD Offer cheapest(int t, Row row, const double* prices, Offer last, bool with_room) const {
-        Offer best{infinity, -1};
+    // Of the member's share of a row: the cheapest arc after `last`, one with room if it must be, by its
+    // place in by_gateway; infinitely dear where there is none.
+    EQUILOAD_HD Found cheapest(int t, Row row, const double* prices, Found last, bool with_room) const {
+        Found best{infinity, -1};
         for (Index k = row.begin + g_.rank(); k < row.end; k += g_.size()) {
-            const Offer offer{prices[k], k};
+            const Found offer{prices[k], k};
             if (!offer.before(best) || !last.before(offer)) continue;
             if (!with_room || spare(t, m_.by_gateway.order[k]) > 0) best = offer;
         }
         return best;
-    }
-    EQUILOAD_HD Offer best_of(const Offer& own) const {
-        const double price = g_.least(own.price);
-        if (price == infinity) return {infinity, -1};
-        const double place = g_.least(own.price == price ? static_cast<double>(own.place) : infinity);
-        return {price, static_cast<Index>(place)};
     }
     EQUILOAD_HD double spare(int t, Index a) const {
         return capacity(t + m_.delay[a], m_.site[a]) - s_.load[cell_of(t, a)];
@@ -298,12 +279,12 @@ class RepairWindow {
             enqueue({0.0, origin});
         }
         for (;;) {
-            const QueueEntry next = dequeue();
-            if (!(next.distance < nearest_)) return nearest_ < infinity;
-            const CellLabel from = s_.label[next.cell];
-            if (from.distance < next.distance) continue;  // it had its turn
-            settle(static_cast<int>(next.cell), from);
-            if (nearest_ <= next.distance) return true;  // nothing can be nearer
+            const Found next = dequeue();
+            if (!(next.value < nearest_)) return nearest_ < infinity;
+            const CellLabel from = s_.label[next.place];
+            if (from.distance < next.value) continue;  // it had its turn
+            settle(next.place, from);
+            if (nearest_ <= next.value) return true;  // nothing can be nearer
         }
     }
 
@@ -363,15 +344,15 @@ class RepairWindow {
             else
                 enqueue({distance, next});
         }
-        agree_on_nearest(t, nearest, found, row.end);
+        agree_on_nearest(t, nearest, found);
     }
 
     // The nearest cell with room that any member has found, the first in the row among equals.
-    EQUILOAD_HD void agree_on_nearest(int t, double own, Index found, Index end) {
-        const double nearest = g_.least(own);
-        if (!(nearest < nearest_)) return;
-        nearest_ = nearest;
-        end_ = cell_of(t, m_.by_gateway.order[foremost(own == nearest ? found : end, end)]);
+    EQUILOAD_HD void agree_on_nearest(int t, double own, Index found) {
+        const Found nearest = g_.foremost(Found{own, found});
+        if (!(nearest.value < nearest_)) return;
+        nearest_ = nearest.value;
+        end_ = cell_of(t, m_.by_gateway.order[nearest.place]);
     }
 
     // What each arc of a source costs more than its cheapest; kept, for v stays. Infinite for arcs that end
@@ -408,13 +389,10 @@ class RepairWindow {
     }
 
     // The next cell of all members' queues: infinitely far when they are empty.
-    EQUILOAD_HD QueueEntry dequeue() {
-        const QueueEntry own = waiting_ > 0 ? entry(0) : QueueEntry{infinity, -1};
-        const double distance = g_.least(own.distance);
-        if (distance == infinity) return {infinity, -1};
-        const double cell = g_.least(own.distance == distance ? static_cast<double>(own.cell) : infinity);
-        const QueueEntry next{distance, static_cast<long>(cell)};
-        if (own.distance == distance && own.cell == next.cell) drop_first();
+    EQUILOAD_HD Found dequeue() {
+        const Found own = waiting_ > 0 ? entry(0).found() : Found{infinity, cells()};
+        const Found next = g_.foremost(own);
+        if (next.value < infinity && own.value == next.value && own.place == next.place) drop_first();
         return next;
     }
 
@@ -470,13 +448,11 @@ class RepairWindow {
 
     // The cells that the work of the cell that is over-full by most can reach: none has room, as a rule.
     EQUILOAD_HD void mark_cut() {
-        double own = -infinity;
-        int worst = 0;
+        Found worst{infinity, 0};  // by what it has left
         for (int c = g_.rank(); c < cells(); c += g_.size())
-            if (const double excess = s_.load[c] - capacity(c); excess > own) own = excess, worst = c;
-        const double most = g_.most(own);
+            if (const Found own{capacity(c) - s_.load[c], c}; own.before(worst)) worst = own;
         exhaustive_ = true, search_ = 0;
-        search(foremost(own == most ? worst : cells(), cells()));
+        search(g_.foremost(worst).place);
         for (int c = g_.rank(); c < cells(); c += g_.size()) s_.reached[c] = s_.reached[c] == search_;
         g_.sync();
     }

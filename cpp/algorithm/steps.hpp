@@ -35,7 +35,8 @@ struct BlockProblem {
     // Delayed arcs at least, and all of them where gateways work at the same time.
     int sent = 0;
     const int* sent_index = nullptr;                                           // [arc] place there, or -1
-    const int *in_start = nullptr, *in_arc = nullptr, *in_gateway = nullptr;   // those arcs by site
+    const int *in_start = nullptr, *in_arc = nullptr, *in_gateway = nullptr;   // those arcs, place by place:
+                                                                               // a site's stand together
     const double *energy = nullptr, *cost = nullptr;                           // [arc]
     const double *demand = nullptr, *step = nullptr;                           // [block][gateway][lane]: d, s
     const double *price = nullptr, *capacity = nullptr, *quadratic = nullptr;  // [block][site][lane]
@@ -171,11 +172,12 @@ EQUILOAD_HD V load_earlier(const Stored* values, int count, Place at, int item, 
     return V::load(lane);
 }
 
-template <class V>
+// Without `Delayed` no arc is.
+template <class V, bool Delayed = true>
 EQUILOAD_HD V energy_price(const BlockProblem& m, const double* v, Place at, int arc) {
-    const int delay = m.delay[arc];
-    if (delay == 0) return V::load(v + offset<V>(at, m.sites, m.site[arc]));
-    return load_later<V>(v, m.sites, at, m.site[arc], delay, m.slots, unreachable_price);
+    const int site = read_only(m.site + arc), delay = Delayed ? read_only(m.delay + arc) : 0;
+    if (delay == 0) return V::load(v + offset<V>(at, m.sites, site));
+    return load_later<V>(v, m.sites, at, site, delay, m.slots, unreachable_price);
 }
 
 // n steps after the restart, alpha = (n + 1) / (n + 2); `iterations` are done.
@@ -208,52 +210,85 @@ EQUILOAD_HD V simplex_threshold(Row g, int count, V demand, V theta, V total) {
 
 // Arc pass for one gateway: project, reflect, send the energy to the sites, average towards the anchor.
 // `add(arc, k (2 x+ - x), k x+)` receives the energy, `g` is scratch for the row. Returns
-// sum (x+ - x)^2 / tau.
-template <class V, class Stored, class Row, class Add>
+// sum (x+ - x)^2 / tau. What it reads of so many arcs `ahead` is asked for before any of it is used or
+// anything is written: where a thread has to wait for memory, it waits for several arcs at a time.
+template <class V, int ahead = 1, bool Delayed = true, class Stored, class Row, class Add>
 EQUILOAD_HD V arc_row(const BlockProblem& m, const Iterate<Stored>& z, Place at, int gateway,
                       const Pass& pass, Row g, Add add) {
     const long own = offset<V>(at, m.gateways, gateway);
     const V demand = V::load(m.demand + own);
     const V tau = V::load(m.step + own) / V::load(z.omega + slot_offset<V>(at));
     const V alpha = reflected_share<V>(z, at, pass.iteration), anchor_share = V(1.0) - alpha;
-    const int first = m.row[gateway], count = m.row[gateway + 1] - first;
+    const int first = read_only(m.row + gateway), count = read_only(m.row + gateway + 1) - first;
     const long row = offset<V>(at, m.arcs, first);
+    // Past the end the last arc again: what is asked for does not depend on a branch.
+    const auto among = [count](int a) { return a < count ? a : count - 1; };
 
     V total(0.0);
-    for (int a = 0; a < count; ++a) {
-        const V price = energy_price<V>(m, z.v, at, first + a);
-        const V moved =
-            load_x<V>(z, row + a * V::width) - tau * (V(m.cost[first + a]) + V(m.energy[first + a]) * price);
-        g[a] = select(price < V(unreachable_price), moved, V(-unreachable_price));
-        total = total + g[a];
+    for (int a = 0; a < count; a += ahead) {
+        V x[ahead], price[ahead], cost[ahead], energy[ahead];
+        for (int k = 0; k < ahead; ++k) {
+            const int next = among(a + k);
+            x[k] = load_x<V>(z, row + next * V::width);
+            price[k] = energy_price<V, Delayed>(m, z.v, at, first + next);
+            cost[k] = V(read_only(m.cost + first + next)), energy[k] = V(read_only(m.energy + first + next));
+        }
+        for (int k = 0; k < ahead && a + k < count; ++k) {
+            const V moved = x[k] - tau * (cost[k] + energy[k] * price[k]);
+            g[a + k] =
+                Delayed ? select(price[k] < V(unreachable_price), moved, V(-unreachable_price)) : moved;
+            total = total + g[a + k];
+        }
     }
     const V theta = simplex_threshold(g, count, demand, V::load(z.theta + own), total);
     theta.store(z.theta + own);
 
     V moved(0.0);
-    for (int a = 0; a < count; ++a) {
-        const long arc = row + a * V::width;
-        const V x = load_x<V>(z, arc), anchor = V::load(z.x_anchor + arc);
-        const V x_plus = max(g[a] - theta, V(0.0));
-        const V reflected = x_plus + x_plus - x;
-        const V energy(m.energy[first + a]);
-        const V dx = x_plus - x;
-        moved = moved + dx * dx;
-        add(first + a, energy * reflected, energy * x_plus);
-        store_x(z, arc, alpha * reflected + anchor_share * anchor, anchor);
-        if (pass.keep || pass.measure) x_plus.store(z.x_plus + arc);
+    for (int a = 0; a < count; a += ahead) {
+        V x[ahead], anchor[ahead];
+        for (int k = 0; k < ahead; ++k) {
+            const long arc = row + among(a + k) * V::width;
+            x[k] = load_x<V>(z, arc), anchor[k] = V::load(z.x_anchor + arc);
+        }
+        for (int k = 0; k < ahead && a + k < count; ++k) {
+            const long arc = row + (a + k) * V::width;
+            const V x_plus = max(g[a + k] - theta, V(0.0));
+            const V reflected = x_plus + x_plus - x[k];
+            const V energy(read_only(m.energy + first + a + k));
+            const V dx = x_plus - x[k];
+            moved = moved + dx * dx;
+            add(first + a + k, energy * reflected, energy * x_plus);
+            store_x(z, arc, alpha * reflected + anchor_share * anchor[k], anchor[k]);
+            if (pass.keep || pass.measure) x_plus.store(z.x_plus + arc);
+        }
     }
     return select(V(0.0) < tau, moved / tau, V(0.0));
 }
 
+// What arrives by an arc, by its place in `sent`: of ybar, or with `plus` of M x+.
+template <class V, bool Delayed, class Stored>
+EQUILOAD_HD V arriving(const BlockProblem& m, const Iterate<Stored>& z, Place at, int place, bool plus) {
+    const auto load = [&](const Stored* values, int count, int item, int arc) {
+        if constexpr (Delayed)
+            return load_earlier<V>(values, count, at, item, read_only(m.delay + arc));
+        else
+            return V::load(values + offset<V>(at, count, item));
+    };
+    const int arc = read_only(m.in_arc + place);
+    return plus ? V(read_only(m.energy + arc)) * load(z.x_plus, m.arcs, arc, arc)
+                : load(z.sent, m.sent, place, arc);
+}
+
 // What a cell receives through `sent`: ybar, or with `plus` M x+.
-template <class V, class Stored>
+template <class V, int ahead = 1, bool Delayed = true, class Stored>
 EQUILOAD_HD V received(const BlockProblem& m, const Iterate<Stored>& z, Place at, int site, bool plus) {
+    const int end = read_only(m.in_start + site + 1);
     V sum(0.0);
-    for (int e = m.in_start[site]; e < m.in_start[site + 1]; ++e) {
-        const int arc = m.in_arc[e], delay = m.delay[arc];
-        sum = sum + (plus ? V(m.energy[arc]) * load_earlier<V>(z.x_plus, m.arcs, at, arc, delay)
-                          : load_earlier<V>(z.sent, m.sent, at, m.sent_index[arc], delay));
+    for (int e = read_only(m.in_start + site); e < end; e += ahead) {
+        V own[ahead];
+        for (int k = 0; k < ahead; ++k)
+            own[k] = arriving<V, Delayed>(m, z, at, e + k < end ? e + k : end - 1, plus);
+        for (int k = 0; k < ahead && e + k < end; ++k) sum = sum + own[k];
     }
     return sum;
 }

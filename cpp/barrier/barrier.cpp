@@ -29,11 +29,16 @@ constexpr double budget_reserve = 0.2;
 constexpr double small_slot = 512, most_factor_bytes = 4e9;
 constexpr double most_operations = 500;  // of a slot's factorisation, an arc
 
-constexpr int patience = 10;             // iterations in which the complementarity must halve
-constexpr std::size_t most_dense = 192;  // unknowns that the preconditioner couples
-constexpr std::size_t most_full = 64;    // the same under dense burden maps, where a row costs more
-constexpr std::size_t full_share = 16;   // regions a site, from which on a map is dense
-constexpr std::size_t all_dense = 32;    // up to here it couples all of them: exact, no iterations
+constexpr int patience = 10;  // iterations in which the complementarity must halve
+// Unknowns that the preconditioner couples: at most, and the least coupled part over the uncoupled that is
+// worth it. Along a chain of queues and under dense burden maps each costs more.
+struct DensePart {
+    std::size_t most;
+    double least;
+};
+constexpr DensePart slots_dense{192, 1e-3}, chain_dense{64, 0.1}, full_dense{64, 1e-3};
+constexpr std::size_t full_share = 16;  // regions a site, from which on a map is dense
+constexpr std::size_t all_dense = 32;   // up to here it couples all of them: exact, no iterations
 constexpr double price_tolerance =
     1e-9;  // of the equity price system, relative; see row errors in direction()
 constexpr double predictor_tolerance = 1e-2;
@@ -408,8 +413,9 @@ void Barrier::build_preconditioner() {
     }
     std::stable_sort(dense_.begin(), dense_.end(),
                      [&](std::size_t a, std::size_t b) { return weight[a] > weight[b]; });
-    std::size_t kept = std::min(dense_.size(), mostly_full_ ? most_full : most_dense);
-    while (kept > all_dense && weight[dense_[kept - 1]] < 1e-3) --kept;
+    const DensePart part = !chain_.empty() ? chain_dense : mostly_full_ ? full_dense : slots_dense;
+    std::size_t kept = std::min(dense_.size(), part.most);
+    while (kept > all_dense && weight[dense_[kept - 1]] < part.least) --kept;
     dense_.resize(kept);
     add_dense_matrix();
     level_columns_.clear();

@@ -8,6 +8,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <type_traits>
 #include <variant>
 #include <vector>
 
@@ -34,9 +35,11 @@ struct DeviceArray {
 using Table = std::variant<DeviceArray, Doubles>;
 
 // An array that owns the vector it was made from.
-inline Doubles own(std::vector<double>&& values, std::vector<py::ssize_t> shape) {
-    auto* held = new std::vector<double>(std::move(values));
-    const py::capsule owner(held, [](void* p) { delete static_cast<std::vector<double>*>(p); });
+template <class Vector>
+    requires(!std::is_lvalue_reference_v<Vector>)
+Doubles own(Vector&& values, std::vector<py::ssize_t> shape) {
+    auto* held = new Vector(std::move(values));
+    const py::capsule owner(held, [](void* p) { delete static_cast<Vector*>(p); });
     return Doubles(std::move(shape), held->data(), owner);
 }
 

@@ -21,8 +21,9 @@ BoundResult bind_result(Solution&& s, const Problem& p, bool elsewhere, bool int
     const auto arcs = static_cast<py::ssize_t>(p.arcs), gateways = static_cast<py::ssize_t>(p.gateways);
     BoundResult r{};
     r.interrupted = interrupted;
-    const auto field = [&](std::vector<double>& values, py::ssize_t items) {
-        values.resize(static_cast<std::size_t>(slots * items));  // zeros where there is no answer
+    const auto field = [&](auto& values, py::ssize_t items) {
+        const auto count = static_cast<std::size_t>(slots * items);
+        if (values.size() != count) values.assign(count, 0.0);  // zeros where there is no answer
         return own(std::move(values), {slots, items});
     };
     if (!elsewhere) {

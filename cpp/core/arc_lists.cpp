@@ -13,18 +13,18 @@ ArcLists::ArcLists(const Problem& p, Sent which)
     for (std::size_t j = 0; j < p.gateways; ++j) row[j + 1] += row[j];
     // Any delay past the horizon is like any other, and slot + delay must not overflow.
     for (Index late : p.arc_delay) delay.push_back(std::min(late, static_cast<Index>(p.slots)));
+    const auto is_sent = [&](std::size_t a) { return which == Sent::all || delay[a] > 0; };
     for (std::size_t a = 0; a < p.arcs; ++a)
-        if (which == Sent::all || delay[a] > 0) {
-            sent_index[a] = sent++;
-            ++in_start[static_cast<std::size_t>(site[a]) + 1];
-        }
+        if (is_sent(a)) ++in_start[static_cast<std::size_t>(site[a]) + 1];
     for (std::size_t i = 0; i < p.sites; ++i) in_start[i + 1] += in_start[i];
     std::vector<int> next(in_start.begin(), in_start.end() - 1);
+    sent = in_start.back();
     in_arc.resize(static_cast<std::size_t>(sent));
     in_gateway.resize(in_arc.size());
     for (std::size_t a = 0; a < p.arcs; ++a)
-        if (sent_index[a] >= 0) {
-            const auto at = static_cast<std::size_t>(next[static_cast<std::size_t>(site[a])]++);
+        if (is_sent(a)) {
+            sent_index[a] = next[static_cast<std::size_t>(site[a])]++;
+            const auto at = static_cast<std::size_t>(sent_index[a]);
             in_arc[at] = static_cast<int>(a);
             in_gateway[at] = p.arc_gateway[a];
         }

@@ -14,7 +14,7 @@ struct ArcLists {
     enum class Sent { delayed, all };
 
     std::vector<int> row, site, delay;              // arcs of gateway j: row[j] .. row[j + 1] - 1
-    std::vector<int> sent_index;                    // [arc] place among those sent, or -1
+    std::vector<int> sent_index;                    // [arc] place among those sent, by site, or -1
     std::vector<int> in_start, in_arc, in_gateway;  // those sent, by site, in the order of the arcs
     int sent = 0;
 

@@ -190,16 +190,27 @@ Columns Presolved::columns() const {
     return c;
 }
 
-void Presolved::expand(std::span<const double> reduced, std::vector<double>& allocation,
-                       std::vector<double>& shed, Team& team) const {
+void Presolved::expand(std::span<const double> reduced, LargeTable& allocation, std::vector<double>& shed,
+                       Team& team) const {
     const Problem& o = original_;
     allocation.resize(o.slots * o.arcs);
     if (o.may_shed()) shed.resize(o.slots * o.gateways);
+    // The caller's arc of each that no other gateway shares: it is most of the work, and copied.
+    std::vector<Index> alone(problem_.arcs, -1);
+    for (std::size_t a = 0; a < problem_.arcs; ++a)
+        if (const auto& pool = members_[static_cast<std::size_t>(arc_gateway_[a])];
+            pool.size() == 1 && rank_[a] >= 0)
+            alone[a] = rows_[pool.front()][static_cast<std::size_t>(rank_[a])];
     team.split(o.slots, [&](std::size_t begin, std::size_t end, int) {
         for (std::size_t t = begin; t < end; ++t)
             for (std::size_t a = 0; a < problem_.arcs; ++a) {
+                const double work = reduced[t * problem_.arcs + a];
+                if (alone[a] >= 0) {
+                    allocation[t * o.arcs + static_cast<std::size_t>(alone[a])] = work;
+                    continue;
+                }
                 const auto pool = static_cast<std::size_t>(arc_gateway_[a]);
-                const double work = reduced[t * problem_.arcs + a], total = problem_.demand.row(t)[pool];
+                const double total = problem_.demand.row(t)[pool];
                 for (std::size_t j : members_[pool]) {
                     const double mine =
                         members_[pool].size() == 1 ? work : work * share(o.demand.row(t)[j], total);

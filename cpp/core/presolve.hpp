@@ -36,7 +36,7 @@ class Presolved {
     Columns columns() const;
 
     // The caller's allocation (T, A) and shed work (T, J) from the reduced one.
-    void expand(std::span<const double> reduced, std::vector<double>& allocation, std::vector<double>& shed,
+    void expand(std::span<const double> reduced, LargeTable& allocation, std::vector<double>& shed,
                 Team& team) const;
     // The reduced problem's allocation from the caller's.
     std::vector<double> restrict(const double* allocation, const double* shed, Team& team) const;

@@ -4,7 +4,10 @@
 #include <cstdint>
 #include <functional>
 #include <limits>
+#include <memory>
+#include <new>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace equiload {
@@ -46,14 +49,32 @@ struct Progress {
     double seconds = 0, objective = 0, lower_bound = 0, gap = 0;
 };
 
+// Leaves numbers as memory has them, for tables that are written at once: the threads that write one are then
+// the first to touch it.
+template <class T>
+struct Unzeroed : std::allocator<T> {
+    template <class U>
+    struct rebind {
+        using other = Unzeroed<U>;
+    };
+    template <class U, class... From>
+    void construct(U* at, From&&... from) {
+        if constexpr (sizeof...(From) == 0)
+            ::new (static_cast<void*>(at)) U;
+        else
+            ::new (static_cast<void*>(at)) U(std::forward<From>(from)...);
+    }
+};
+using LargeTable = std::vector<double, Unzeroed<double>>;
+
 struct Solution {
     Status status = Status::unsolved;
     // Without an answer nothing is known of what one costs.
     double objective = std::numeric_limits<double>::infinity(), lower_bound = -objective;
     double gap = std::numeric_limits<double>::quiet_NaN();
-    std::vector<double> allocation;  // (T, A)
-    std::vector<double> shed;        // (T, J), empty unless work may be shed
-    std::vector<double> site_load;   // (T, I)
+    LargeTable allocation;          // (T, A)
+    std::vector<double> shed;       // (T, J), empty unless work may be shed
+    std::vector<double> site_load;  // (T, I)
     Prices prices;
     std::vector<std::vector<double>> totals;  // (G_r,)
     Breakdown breakdown;

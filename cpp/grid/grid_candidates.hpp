@@ -173,8 +173,8 @@ class GridCandidates final : public Candidates {
 
     // Groups that repair at the same time: no more than there are slots.
     std::size_t places_of_repairs() const {
-        return std::min(static_cast<std::size_t>(machine_.places()),
-                        data_.scenarios() * data_.reduced().slots);
+        const int places = machine_.template places<GridCertificate<M>::members, grid::RepairSlot>();
+        return std::min(static_cast<std::size_t>(places), data_.scenarios() * data_.reduced().slots);
     }
 
     void complete(Listed there) {
@@ -194,8 +194,8 @@ class GridCandidates final : public Candidates {
         if (data_.together()) return make_feasible_on_host(list, fill);
         const Listed there = lists_.show(list);
         const int slots = data_.blocks().slots;
-        machine_.for_each_group(there.size * slots, certificate_.members,
-                                grid::RepairSlot{there.list, all_, data_.open(), slots, fill, scratch_.data(),
+        machine_.template for_each_group<GridCertificate<M>::members>(
+            there.size * slots, grid::RepairSlot{there.list, all_, data_.open(), slots, fill, scratch_.data(),
                                                  scratch_bytes_, lists_.parts()});
         lists_.sum(there, lists_.parts(), failed_.there.data(), 1, slots, 1);
         fetch(list, failed_,

@@ -57,7 +57,7 @@ class GridCertificate {
  private:
     template <class Step>
     void each_slot(Listed there, const Step& step) {
-        machine_.for_each_group(there.size * slots_, members, step);
+        machine_.template for_each_group<members>(there.size * slots_, step);
     }
 
     M& machine_;

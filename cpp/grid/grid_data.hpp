@@ -48,7 +48,7 @@ class GridData {
           machine_(machine),
           port_(port),
           lists_(lists),
-          network_(reduced()),
+          network_(reduced(), runs_.size()),
           equity_(run(0).equity, runs_.size()),
           blocks_(network_.sizes(footprints())) {
         if (original(0).device >= 0) caller_.emplace(original(0), run(0).presolved, lists);
@@ -65,8 +65,8 @@ class GridData {
     bool together() const { return blocks_together_; }                       // do delayed arcs couple slots?
     std::size_t cells() const { return reduced().slots * reduced().sites; }  // of a scenario
     std::size_t arcs() const { return reduced().slots * reduced().arcs; }
-    int longest_row() const { return network_.longest_row(); }
 
+    const GridNetwork<M>& network() const { return network_; }
     const BlockProblem& blocks() const { return blocks_; }
     const SlotProblem* by_slot() const { return by_slot_.data(); }  // [scenario]
     const SlotProblem* open() const { return open_.data(); }        // without the cells that no work may use

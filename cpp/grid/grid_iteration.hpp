@@ -43,7 +43,7 @@ class GridIteration final : public Iteration {
     }
 
     // Numbers of scratch of an item.
-    int scratch() const { return std::max(data_.longest_row(), quantities_); }
+    int scratch() const { return std::max(data_.network().longest_row(), quantities_); }
 
     // visit(array, count) for all of it that lives on the machine.
     template <class Visit>
@@ -170,6 +170,15 @@ class GridIteration final : public Iteration {
         machine_.for_each(data_.lanes(there, items), step);
     }
 
+    // body(std::bool_constant) for steps that are compiled with and without delays.
+    template <class Body>
+    void where_delayed(Body body) {
+        if (data_.together())
+            body(std::true_type());
+        else
+            body(std::false_type());
+    }
+
     // From the candidates.
     void first_iterate(Listed there) {
         data_.into_blocks(there, candidates_.x(0), z_.x_anchor, m_.arcs);
@@ -206,16 +215,22 @@ class GridIteration final : public Iteration {
     }
 
     void arc_pass(Listed there, const Pass& pass) {
-        machine_.for_each(data_.lanes(there, m_.gateways), data_.longest_row(),
-                          grid::ArcPass<Stored>{on(there), pass, lists_.parts()});
+        for (const RowClass& rows : data_.network().row_classes())
+            where_delayed([&]<bool Delayed>(std::bool_constant<Delayed>) {
+                const grid::ArcPass<Stored, Delayed> step{on(there), data_.network().gateways(rows), pass,
+                                                          lists_.parts()};
+                machine_.for_each(data_.lanes(there, rows.count), rows.longest, step);
+            });
         if (pass.measure) sum_parts(there, z_.moved, m_.gateways, Lane::width);
     }
 
     // Leaves the burdens at every site in totals_.
     void burden_pass(Listed there, bool receive, bool measure) {
-        machine_.for_each(there.size * chunks_ * m_.sites * Lane::width, std::max(1, quantities_),
-                          grid::BurdenPass<Stored>{on(there), chunks_, receive, measure,
-                                                   tuning_.curvature_floor, lists_.parts()});
+        where_delayed([&]<bool Delayed>(std::bool_constant<Delayed>) {
+            const grid::BurdenPass<Stored, Delayed> step{
+                on(there), chunks_, receive, measure, tuning_.curvature_floor, lists_.parts()};
+            machine_.for_each(there.size * chunks_ * m_.sites * Lane::width, std::max(1, quantities_), step);
+        });
         if (quantities_ == 0) return;
         const long each = static_cast<long>(burden_count());
         lists_.sum(there, lists_.parts(), site_sums_.data(), 1, chunks_, each * Lane::width, {});
@@ -231,9 +246,9 @@ class GridIteration final : public Iteration {
 
     void equity_step(Listed there) {
         if (m_.footprints == 0) return;
-        machine_.for_each_group(there.size, equity_members,
-                                grid::EquityStep{there.list, data_.equity().states(), totals_.data(),
-                                                 static_cast<long>(burden_count())});
+        machine_.template for_each_group<equity_members>(
+            there.size, grid::EquityStep{there.list, data_.equity().states(), totals_.data(),
+                                         static_cast<long>(burden_count())});
     }
 
     // Restarts the slots that are due: each by itself, or together where delayed arcs couple them.

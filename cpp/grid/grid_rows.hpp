@@ -188,6 +188,8 @@ struct Burdens {
 // An item a slot: makes its row of x keep every capacity, or with `fill` a first plan. The model is copied:
 // for all that a compiler knows, what is written could change it otherwise.
 struct RepairSlot {
+    static constexpr int groups_each = 16;  // of a multiprocessor: a search keeps many numbers at hand
+
     const int* list;
     SlotCandidates all;
     const SlotProblem* open;  // with the cells closed that no work may use

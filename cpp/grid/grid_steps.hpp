@@ -79,19 +79,34 @@ struct Advance {
 
 // ------------------------------------------------------------------ the passes
 
-template <class Stored>
+// Arcs of which a thread asks for what it reads before it works on the first of them. Half of the bytes that
+// a device has to have under way come from it, half from the warps that there is room for.
+inline constexpr int arcs_ahead = 4;
+
+// The gateways of a launch, whose rows are about as long.
+struct Gateways {
+    const int* list;
+    int count;
+};
+
+// What is compiled for networks without delays, not `Delayed`, has no branches for them.
+template <class Stored, bool Delayed>
 struct ArcPass {  // an item a gateway and slot
     Blocks<Stored> on;
+    Gateways gateways;
     Pass pass;
     double* moved;  // packed, [block][gateway][lane]
 
     EQUILOAD_HD void operator()(long n, Scratch g) const {
-        const Spot s = on.spot(n, on.m.gateways);
+        Spot s = on.spot(n, gateways.count);
+        s.item = read_only(gateways.list + s.item);
         const auto send = [&](int arc, Lane reflected, Lane) {
-            reflected.store(on.z.sent + offset<Lane>(s.at, on.m.arcs, arc));
+            const int place = read_only(on.m.sent_index + arc);
+            reflected.store(on.z.sent + offset<Lane>(s.at, on.m.sent, place));
         };
-        const Lane distance = arc_row<Lane>(on.m, on.z, s.at, s.item, on.in.at(pass), g, send);
-        if (pass.measure) distance.store(moved + n);
+        const Lane distance =
+            arc_row<Lane, arcs_ahead, Delayed>(on.m, on.z, s.at, s.item, on.in.at(pass), g, send);
+        if (pass.measure) distance.store(moved + s.packed_offset(on.m.gateways, s.item));
     }
 };
 
@@ -113,7 +128,7 @@ struct SitePass {  // an item a cell
 
 // An item a site and lane of a chunk of blocks. With `receive` the cells first gather what their arcs have
 // sent.
-template <class Stored>
+template <class Stored, bool Delayed>
 struct BurdenPass {
     Blocks<Stored> on;
     int chunks;  // of a scenario
@@ -140,8 +155,11 @@ struct BurdenPass {
 
     EQUILOAD_HD void gather(Place at, int site) const {
         const long cell = offset<Lane>(at, on.m.sites, site);
-        received<Lane>(on.m, on.z, at, site, false).store(on.z.inflow + cell);
-        if (measure) received<Lane>(on.m, on.z, at, site, true).store(on.z.inflow_plus + cell);
+        arrived(at, site, false).store(on.z.inflow + cell);
+        if (measure) arrived(at, site, true).store(on.z.inflow_plus + cell);
+    }
+    EQUILOAD_HD Lane arrived(Place at, int site, bool plus) const {
+        return received<Lane, arcs_ahead, Delayed>(on.m, on.z, at, site, plus);
     }
 };
 
@@ -363,6 +381,9 @@ struct DualCandidate {  // an item a cell; the next pass that needs v_plus write
 
 // An item a scenario, for a group: its prices move by a Newton step.
 struct EquityStep {
+    static constexpr int groups_each =
+        1;  // of a multiprocessor: there are few scenarios, none spills for room
+
     const int* list;
     const EquityState* states;  // [scenario]
     const double* totals;       // [scenario][quantity][site]

@@ -59,12 +59,12 @@ concept Machine =
         m.for_each(long{}, launch);         // functor(n)
         m.for_each(long{}, int{}, launch);  // functor(n, scratch), each item with so many numbers of scratch
         // functor(n, group, place): a group does an item together, with about so many members: a machine may
-        // take others, and says what it likes for short work and for long. `place` < places() and < count
-        // numbers the groups at work at the same time, so that each has scratch of its own, in which it finds
-        // what the item before has left; a place does its items one after the other. Which items those are
-        // may not matter to what they compute.
-        m.for_each_group(long{}, int{}, launch);
-        { m.places() } -> std::same_as<int>;
+        // take others, and says what it likes for short work and for long. `place` < places() of this functor
+        // and < count numbers the groups at work at the same time, so that each has scratch of its own, in
+        // which it finds what the item before has left; a place does its items one after the other. Which
+        // items those are may not matter to what they compute.
+        m.template for_each_group<M::few_members>(long{}, launch);
+        { m.template places<M::few_members, Launch>() } -> std::same_as<int>;
 
         // All that body() calls, to be run as often as wanted with the arguments that it had. Nothing where
         // the machine could not record it this time: it has to run as it comes.

@@ -46,9 +46,9 @@ bool needs_host(const Problem& problem) {
 
 // Takes an answer of the host to the problem's device; zeros where there is none.
 void send_up(const Problem& p, Solution& solution, const DeviceOutput& to, const Settings& settings) {
-    const auto send = [&](std::vector<double>& values, double* there, std::size_t items) {
+    const auto send = [&](auto& values, double* there, std::size_t items) {
         if (!there) return;
-        values.resize(p.slots * items);
+        if (values.size() != p.slots * items) values.assign(p.slots * items, 0.0);
         copy_cuda(there, values.data(), values.size(), settings, p.device);
         values = {};
     };

@@ -24,6 +24,7 @@ _FIXED = {
     "RecedingHorizon": "#D55E00",
     "Robust": "#B2182B",
     "Resolve": "#1B7837",
+    "FairOBD": "#8C510A",
 }
 
 

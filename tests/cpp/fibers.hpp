@@ -10,6 +10,7 @@
 #include <cstring>
 #include <exception>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <numeric>
 #include <random>
@@ -247,11 +248,27 @@ class FiberGroup {
     double sum(double own, Where where = Where::current()) const {
         return reduce(own, where, [](double a, double b) { return a + b; });
     }
+    Two sum(Two own, Where where = Where::current()) const {
+        const double first = sum(own.first, where);
+        return {first, sum(own.second, where)};
+    }
     double least(double own, Where where = Where::current()) const {
         return reduce(own, where, [](double a, double b) { return b < a ? b : a; });
     }
     double most(double own, Where where = Where::current()) const {
         return reduce(own, where, [](double a, double b) { return a < b ? b : a; });
+    }
+    Two most(Two own, Where where = Where::current()) const {
+        const double first = most(own.first, where);
+        return {first, most(own.second, where)};
+    }
+    int foremost(int own, Where where = Where::current()) const {
+        return static_cast<int>(least(own, where));
+    }
+    Found foremost(Found own, Where where = Where::current()) const {
+        const double value = least(own.value, where);
+        const bool has_it = own.value == value;
+        return {value, foremost(has_it ? own.place : std::numeric_limits<int>::max(), where)};
     }
 
  private:

@@ -105,11 +105,14 @@ class HostMachine {
     }
 
     // Whatever number of members is asked for, there is one that divides nothing.
-    template <class Functor>
-    void for_each_group(long count, int, Functor functor) {
+    template <int, class Functor>
+    void for_each_group(long count, Functor functor) {
         queue_.push_back([=, this] { twice(typeid(Functor).name(), [&] { in_groups(count, functor); }); });
     }
-    int places() const { return 3; }
+    template <int, class>
+    int places() const {
+        return at_work;
+    }
 
     template <class Body>
     std::optional<Sequence> record(Body body) {
@@ -130,6 +133,7 @@ class HostMachine {
         for (const auto& work : now) work();
     }
     int replays = 0, synchronised = 0;
+    static constexpr int at_work = 3;  // groups
 
  private:
     struct Range {
@@ -160,11 +164,11 @@ class HostMachine {
     template <class Functor>
     void in_groups(long count, const Functor& functor) {
         constexpr int members = 5;
-        std::vector<Gathering> shared(static_cast<std::size_t>(places()), Gathering(members));
-        fibers_.run(places() * members, [&](int task) {
+        std::vector<Gathering> shared(static_cast<std::size_t>(at_work), Gathering(members));
+        fibers_.run(at_work * members, [&](int task) {
             const int place = task / members;
             const FiberGroup group(shared[static_cast<std::size_t>(place)], task % members);
-            for (long n = place; n < count; n += places()) {
+            for (long n = place; n < count; n += at_work) {
                 functor(n, group, place);
                 group.sync();
             }

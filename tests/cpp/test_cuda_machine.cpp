@@ -6,10 +6,14 @@
 #include <array>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <memory>
+#include <random>
 #include <span>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "course.hpp"
@@ -65,7 +69,9 @@ TEST_CASE("cuda machine: delays, and no footprints") {
 }
 
 // What each member found, [n][member][result], for values that have no short sum.
-std::vector<double> reductions(int processors, long count, int members, int most_members) {
+template <int members>
+std::vector<double> reductions(int processors, long count) {
+    constexpr int most_members = block_of(members);
     constexpr int length = 700;
     const Runtime runtime;
     runtime->processors = processors;
@@ -78,8 +84,8 @@ std::vector<double> reductions(int processors, long count, int members, int most
     std::vector<double> data(values.size()), result(found.size());
     for (std::size_t k = 0; k < data.size(); ++k) data[k] = 1.0 / static_cast<double>(k + 1);
     machine.upload(values.data(), data.data(), data.size());
-    machine.for_each_group(count, members,
-                           Reduce{length, most_members, values.data(), seen.data(), found.data()});
+    machine.for_each_group<members>(count,
+                                    Reduce{length, most_members, values.data(), seen.data(), found.data()});
     machine.copy(copied.data(), found.data(), found.size());
     machine.download(result.data(), copied.data(), result.size());
     machine.synchronise();
@@ -100,16 +106,60 @@ std::vector<double> reductions(int processors, long count, int members, int most
 }
 
 TEST_CASE("cuda machine: groups from a warp to the largest block") {
-    for (int members : {0, 1, 32, 33, 64, 96, 256, 257, 5000}) {
-        CAPTURE(members);
-        const int rounded = std::clamp((members + 31) / 32 * 32, 32, BlockGroup::largest);
-        const std::vector<double> found = reductions(1, 3, members, rounded);
-        CHECK(found == reductions(3, 3, members, rounded));
+    CHECK(block_of(0) == 32);
+    CHECK(block_of(33) == 64);
+    CHECK(block_of(5000) == 256);
+    const auto compare = []<int members>(std::integral_constant<int, members>) {
+        CHECK(reductions<members>(1, 3) == reductions<members>(3, 3));
+    };
+    const auto same = [&]<int... members>(std::integer_sequence<int, members...>) {
+        (compare(std::integral_constant<int, members>()), ...);
+    };
+    same(std::integer_sequence<int, 0, 1, 32, 33, 64, 96, 256, 257, 5000>());
+}
+
+// The warp of a thread on the stand-in, by both texts: result(reduce) of what each thread of 32 has.
+template <class Own>
+void by_both(Own own) {
+    std::vector<double> found[2];
+    for (auto& each : found) each.resize(32);
+    const auto reduce = [&]<class By>(By, std::vector<double>& into) {
+        fake_cuda::run({1}, {32}, [&] { into[threadIdx.x] = own(By(), threadIdx.x); });
+    };
+    reduce(WarpByShuffles(), found[0]), reduce(WarpByIntegers(), found[1]);
+    CHECK(std::memcmp(found[0].data(), found[1].data(), 32 * sizeof(double)) == 0);
+    for (double value : found[0]) CHECK(std::memcmp(&value, found[0].data(), sizeof value) == 0);
+}
+
+TEST_CASE("cuda machine: a warp's least by integers has the bits of that by shuffles") {
+    std::mt19937_64 random(3);
+    constexpr double infinity = std::numeric_limits<double>::infinity();
+    for (int time = 0; time < 200; ++time) {
+        std::array<double, 32> values{};
+        std::array<int, 32> places{};
+        for (double& value : values) {
+            const auto kind = random() % 4;
+            value = kind == 0   ? infinity
+                    : kind == 1 ? -1.5
+                                : std::ldexp(static_cast<double>(random() % 100) - 50, -3);
+            if (time % 10 == 0) value = infinity;
+            if (time % 10 == 1) value = std::abs(value) + 5e-324;
+        }
+        for (int& place : places) place = static_cast<int>(random() % 1000) - 1;
+        by_both([&](auto by, unsigned k) { return by.reduce(Join::Least(), values[k] + 0.0); });
+        by_both([&](auto by, unsigned k) { return by.reduce(Join::Most(), values[k] + 0.0); });
+        by_both(
+            [&](auto by, unsigned k) { return static_cast<double>(by.reduce(Join::Foremost(), places[k])); });
+        const auto first = [&](auto by, unsigned k) {
+            return by.reduce(Join::Foremost(), Found{values[k] + 0.0, places[k]});
+        };
+        by_both([&](auto by, unsigned k) { return first(by, k).value; });
+        by_both([&](auto by, unsigned k) { return static_cast<double>(first(by, k).place); });
     }
 }
 
 TEST_CASE("cuda machine: zeros of both signs and NaN have one answer, too") {
-    for (int members : {32, 96}) {
+    const auto zeros = []<int members>(std::integral_constant<int, members>) {
         const Runtime runtime;
         CudaMachine machine(0, 0);
         machine.reserve(1 << 20, 0);
@@ -119,13 +169,14 @@ TEST_CASE("cuda machine: zeros of both signs and NaN have one answer, too") {
         std::vector<double> data(values.size()), result(found.size());
         for (std::size_t k = 0; k < count; ++k) data[k] = std::array{0.0, -0.0, std::nan("")}[k % 3];
         machine.upload(values.data(), data.data(), count);
-        machine.for_each_group(1, members,
-                               Reduce{members, members, values.data(), seen.data(), found.data()});
+        machine.for_each_group<members>(1,
+                                        Reduce{members, members, values.data(), seen.data(), found.data()});
         machine.download(result.data(), found.data(), result.size());
         machine.synchronise();
         for (std::size_t k = 0; k < result.size(); ++k)
             CHECK(std::memcmp(&result[k], &result[k % Reduce::results], sizeof(double)) == 0);
-    }
+    };
+    zeros(std::integral_constant<int, 32>()), zeros(std::integral_constant<int, 96>());
 }
 
 TEST_CASE("cuda machine: more items than places, and scratch of every place") {
@@ -135,12 +186,12 @@ TEST_CASE("cuda machine: more items than places, and scratch of every place") {
         const Runtime runtime;
         runtime->processors = 2;
         CudaMachine machine(0, 0);
-        CHECK(machine.places() == 64);
+        CHECK(machine.places<64, Reverse>() == 64);
         machine.reserve(1 << 20, 0);
         auto scratch = machine.make<double>(64 * length);
         auto reversed = machine.make<double>(static_cast<std::size_t>(count * length));
         std::vector<double> found(reversed.size()), left(scratch.size());
-        machine.for_each_group(count, 64, Reverse{length, scratch.data(), reversed.data()});
+        machine.for_each_group<64>(count, Reverse{length, scratch.data(), reversed.data()});
         machine.download(found.data(), reversed.data(), found.size());
         machine.download(left.data(), scratch.data(), left.size());
         machine.synchronise();
@@ -156,8 +207,11 @@ TEST_CASE("cuda machine: more items than places, and scratch of every place") {
 TEST_CASE("cuda machine: blocks whose threads part are found by the stand-in") {
     const Runtime runtime;
     CudaMachine machine(0, 0);
-    for (int members : {32, 64}) {
-        machine.for_each_group(2, members, Part{});
+    for (bool wide : {false, true}) {
+        if (wide)
+            machine.for_each_group<64>(2, Part{});
+        else
+            machine.for_each_group<32>(2, Part{});
         CHECK_THROWS_WITH_AS(machine.synchronise(), doctest::Contains("members of a group parted"),
                              std::logic_error);
     }

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <memory>
@@ -85,6 +86,29 @@ TEST_CASE("grid: no demand, closed sites, gateways without arcs, slots past the 
     agrees(std::move(bare));
 }
 
+TEST_CASE("grid: rows of similar length are launched together, and all come to the same") {
+    const auto check = [](const std::vector<int>& lengths, const std::vector<std::array<int, 3>>& expected) {
+        const std::vector<RowClass> found = classes_of_rows(lengths, 2);
+        REQUIRE(found.size() == expected.size());
+        for (std::size_t k = 0; k < found.size(); ++k)
+            CHECK(std::array{found[k].first, found[k].count, found[k].longest} == expected[k]);
+    };
+    check({0}, {{0, 1, 1}});
+    check({1, 30, 32}, {{0, 3, 32}});
+    check({1, 30, 33, 60, 65, 200, 200}, {{0, 2, 30}, {2, 2, 60}, {4, 3, 200}});
+    check({5, 33, 70, 129, 129}, {{0, 2, 33}, {2, 3, 129}});
+
+    Shape shape;
+    shape.slots = 33, shape.gateways = 140, shape.sites = 60, shape.arcs_each = 2;
+    for (bool delays : {false, true}) {
+        shape.delays = delays;
+        World world = random_world(shape, 7);
+        for (Index j = 0; j < 140; j += 2)
+            for (Index i = 0; i < (j < 70 ? 33 : 50); ++i) world.arc(j, i, 0.5 + 0.01 * i, 0.1 * i);
+        agrees(std::move(world), 9);
+    }
+}
+
 TEST_CASE("grid: a restart leaves a number for every slot that is summed, due or not") {
     const int scenario = 0, row[] = {0, 0};
     const Values due(Lane::width, 0.0);
@@ -165,11 +189,15 @@ TEST_CASE("grid: what does not fit is said before anything is allocated") {
     CHECK_THROWS_AS(Passes(setting, on_host<Host>(setting.team, 1000)), OutOfDeviceMemory);
 }
 
+struct Wide : HostMachine {
+    using HostMachine::HostMachine;
+    template <int, class>
+    int places() const {
+        return 1 << 20;
+    }
+};
+
 TEST_CASE("grid: repairs have memory for the slots that there are, however many a machine could do at once") {
-    struct Wide : HostMachine {
-        using HostMachine::HostMachine;
-        int places() const { return 1 << 20; }
-    };
     Setting setting(random_world({}, 5));
     Run* const run = &setting.run;
     Team team(1);
@@ -349,7 +377,7 @@ void answers_there(Problem problem, double tol) {
     const Solution found = solve_all<Host>({{&problem, {}, answer.output()}}, tol).front();
     CHECK(found.status == Status::optimal);
     CHECK(found.allocation.empty());
-    CHECK(answer.allocation == expected.allocation);
+    CHECK(std::ranges::equal(answer.allocation, expected.allocation));
     CHECK(answer.shed == expected.shed);
     CHECK(distance(answer.site_load, expected.site_load) <= 1e-14);
     CHECK(distance(answer.energy, expected.prices.energy) <= 1e-14);

@@ -24,6 +24,15 @@ TEST_CASE("groups: every member gets the same bits, whatever comes first") {
             for (int time = 0; time < 7; ++time) sums[k] = group.sum(own[k]);
             least[k] = group.least(own[k]);
             most[k] = group.most(own[k]);
+            const Two both = group.sum(Two{own[k], -own[k]}), ends = group.most(Two{own[k], -own[k]});
+            CHECK(both.first == sums[k]);
+            CHECK(both.second == -sums[k]);
+            CHECK(ends.first == most[k]);
+            CHECK(ends.second == -least[k]);
+            CHECK(group.foremost(members - group.rank()) == 1);
+            const Found found = group.foremost(Found{own[k] > 0.2 ? 7.0 : 6.0, members - group.rank()});
+            CHECK(found.value == (members > 2 ? 6.0 : 7.0));
+            CHECK(found.place == 1);
         });
         double sum = 0;
         for (double value : own) sum += value;
@@ -98,10 +107,10 @@ TEST_CASE("groups: a machine does every item, and a place one after the other") 
         constexpr int length = 23;
         HostMachine machine;
         machine.reserve(1 << 16, 0);
-        auto scratch = machine.make<double>(static_cast<std::size_t>(machine.places() * length));
+        auto scratch = machine.make<double>(static_cast<std::size_t>(HostMachine::at_work * length));
         auto reversed = machine.make<double>(static_cast<std::size_t>(count * length));
         auto copied = machine.make<double>(reversed.size());
-        machine.for_each_group(count, 64, Reverse{length, scratch.data(), reversed.data()});
+        machine.for_each_group<64>(count, Reverse{length, scratch.data(), reversed.data()});
         machine.copy(copied.data(), reversed.data(), copied.size());
         machine.synchronise();
         bool right = true;
@@ -119,7 +128,7 @@ TEST_CASE("groups: a machine's reductions") {
     auto values = machine.make<double>(items * length), seen = machine.make<double>(items * members),
          found = machine.make<double>(items * members * Reduce::results);
     for (int k = 0; k < items * length; ++k) values.data()[k] = k;
-    machine.for_each_group(items, 32, Reduce{length, members, values.data(), seen.data(), found.data()});
+    machine.for_each_group<32>(items, Reduce{length, members, values.data(), seen.data(), found.data()});
     machine.synchronise();
     for (int n = 0; n < items; ++n)
         for (int member = 0; member < members; ++member) {
@@ -145,12 +154,12 @@ TEST_CASE("groups: a machine finds races, members that part, and exceptions") {
     machine.reserve(1 << 12, 0);
     constexpr int length = 23;
     auto scratch = machine.make<double>(3 * length), reversed = machine.make<double>(6 * length);
-    machine.for_each_group(6, 32, Reverse{length, scratch.data(), reversed.data(), false});
+    machine.for_each_group<32>(6, Reverse{length, scratch.data(), reversed.data(), false});
     CHECK_THROWS_WITH_AS(machine.synchronise(), doctest::Contains("depends on the order"), std::logic_error);
-    machine.for_each_group(6, 32, Part{});
+    machine.for_each_group<32>(6, Part{});
     CHECK_THROWS_WITH_AS(machine.synchronise(), doctest::Contains("members of a group parted"),
                          std::logic_error);
-    machine.for_each_group(6, 32, Throw{});
+    machine.for_each_group<32>(6, Throw{});
     CHECK_THROWS_WITH_AS(machine.synchronise(), "item 4's", std::runtime_error);
 }
 

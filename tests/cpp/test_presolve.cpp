@@ -49,12 +49,13 @@ TEST_CASE("work of a pool is shared in proportion, and costs the same") {
     const Presolved presolved(original);
     const Problem& p = presolved.problem();
     Team team(1);
-    Values reduced(p.slots * p.arcs), allocation, shed;
+    Values reduced(p.slots * p.arcs), shed;
+    LargeTable allocation;
     for (std::size_t a = 0; a < p.arcs; ++a)  // 1 of 4 units on the arc to site 0
         reduced[a] = p.arc_gateway[a] == 1 ? 5.0 : p.arc_site[a] == 0 ? 1.0 : 3.0;
     for (std::size_t a = 0; a < p.arcs; ++a) reduced[p.arcs + a] = p.arc_gateway[a] == 1 ? 2.0 : 0.0;
     presolved.expand(reduced, allocation, shed, team);
-    CHECK(allocation == Values{0.75, 2.25, 5, 0.75, 0.25, 0, 0, 2, 0, 0});
+    CHECK(allocation == LargeTable{0.75, 2.25, 5, 0.75, 0.25, 0, 0, 2, 0, 0});
     CHECK(shed.empty());
     CHECK(presolved.restrict(allocation.data(), nullptr, team) == reduced);
 
@@ -86,7 +87,8 @@ TEST_CASE("random problems: costs and bounds survive the way there and back") {
         CHECK(p.gateways == (original.may_shed() ? 5 : 3));  // shedding fixes the level of the costs
 
         Random random(seed);
-        Values x = uniforms(random, p.slots * p.arcs, 0.0, 3.0), allocation, shed;
+        Values x = uniforms(random, p.slots * p.arcs, 0.0, 3.0), shed;
+        LargeTable allocation;
         Repair(p).serve(x.data(), team);
         presolved.expand(x, allocation, shed, team);
         const double cost = evaluate(original, allocation.data(), shed.empty() ? nullptr : shed.data(), team)
@@ -123,7 +125,8 @@ TEST_CASE("shedding is an arc to a site of its own") {
     CHECK(presolved.original_site(1) == original.sites);
     CHECK(p.capacity.row(0)[1] == infinity);
     Team team(1);
-    Values x(p.arcs), allocation, shed;
+    Values x(p.arcs), shed;
+    LargeTable allocation;
     REQUIRE(Repair(p).plan(x.data(), Values(2, 0.0).data(), team).feasible);
     presolved.expand(x, allocation, shed, team);
     CHECK(allocation[0] + allocation[1] == doctest::Approx(4));

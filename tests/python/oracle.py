@@ -31,7 +31,7 @@ class Model:
     Norms and quadratic costs are approached by tangents.
     """
 
-    def __init__(self, problem: el.Problem) -> None:
+    def __init__(self, problem: el.Problem, switching: float | None = None) -> None:
         self.problem = p = problem
         self.cost: list[float] = []
         self.lower: list[float] = []
@@ -54,7 +54,18 @@ class Model:
             for i in range(p.sites)
         }
         self.quadratic = np.broadcast_to(0.0 if p.quadratic is None else p.quadratic, p.price.shape)
-        self.curve = {cell: self.column(1.0) for cell in self.y if self.quadratic[cell] > 0}
+        # s >= q d^2 / 2 of a load's d = y, and of what it moves by, d = y[t] - y[t-1].
+        self.curve = {
+            self.column(1.0): (float(self.quadratic[cell]), {y: 1.0})
+            for cell, y in self.y.items()
+            if self.quadratic[cell] > 0
+        }
+        if switching is not None:
+            self.curve |= {
+                self.column(1.0): (switching, {y: 1.0, self.y[t - 1, i]: -1.0})
+                for (t, i), y in self.y.items()
+                if t > 0
+            }
         self.add_work_rows()
         self.first_energy_row = len(self.rows)
         self.add_energy_rows()
@@ -171,23 +182,25 @@ class Model:
             index = np.array(list(entries), dtype=np.int32)
             values = np.array(list(entries.values()))
             highs.addRow(constant, math.inf, len(index), index, values)
-        for cell, column in self.curve.items():
-            q, y0 = self.quadratic[cell], y[self.y[cell]]
-            short += q * y0**2 / 2 - y[column]
-            index = np.array([column, self.y[cell]], dtype=np.int32)
-            highs.addRow(-q * y0**2 / 2, math.inf, 2, index, np.array([1.0, -q * y0]))
+        for column, (q, distance) in self.curve.items():
+            d0 = sum(sign * y[of] for of, sign in distance.items())
+            short += q * d0**2 / 2 - y[column]
+            index = np.array([column, *distance], dtype=np.int32)
+            values = np.array([1.0, *(-q * d0 * sign for sign in distance.values())])
+            highs.addRow(-q * d0**2 / 2, math.inf, len(index), index, values)
         return short
 
 
-def optimum(problem: el.Problem) -> float:
+def optimum(problem: el.Problem, switching: float | None = None) -> float:
     """Return the optimal cost by HiGHS; infinite when there is no allocation.
 
-    The quadratic cost is approached by tangents (Kelley), each round a linear program: its optimum
+    Of a switching cost, half of it times the square of what every site's load moves by is added.
+    A quadratic cost is approached by tangents (Kelley), each round a linear program: its optimum
     is below that of the problem by at most what the tangents lack at the present point. (The QP
     solver of HiGHS does not return on some of these problems.)
     """
     outcomes = need_highs().HighsModelStatus
-    model = Model(problem)
+    model = Model(problem, switching)
     highs = model.run()
     for _ in range(200):
         status = highs.getModelStatus()

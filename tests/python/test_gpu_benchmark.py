@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.gpu import __main__ as driver
-from benchmarks.gpu import measure, passes, plan, table
+from benchmarks.gpu import kernels, measure, passes, plan, table
 
 
 def bench(*arguments: str, **more: str) -> subprocess.CompletedProcess:
@@ -162,6 +162,43 @@ def test_the_launches_of_a_world(tmp_path):
     assert "gb" not in other and "gb" not in sums
     assert passes.moved("SitePass", problem, "double") == 6 * 5 * (56 + 2 * 8)
     assert passes.moved("BurdenPass", problem, "double") == 6 * (12 * 8 + 5 * (48 + 2 * 8))
+
+
+PTXAS = """
+ptxas info    : Compiling entry function '_Z3onev' for 'sm_90'
+ptxas info    : Function properties for _Z3onev
+    16 bytes stack frame, 8 bytes spill stores, 12 bytes spill loads
+ptxas info    : Used 70 registers, used 1 barriers
+"""
+SASS = """
+\t\tFunction : _Z3onev
+        /*0010*/                   LDG.E R4, desc[UR6][R4.64] ;
+        /*0020*/              @!P0 LDG.E.64 R6, desc[UR6][R2.64] ;
+        /*0030*/                   LDG.E.64.CONSTANT R8, desc[UR6][R2.64+0x8] ;
+        /*0040*/               @P0 BRA 0x90 ;
+        /*0050*/                   DADD R10, R8, 1 ;
+        /*0060*/                   LDG.E.64 R12, desc[UR6][R2.64] ;
+        /*0070*/                   BRA 0xb0 ;
+        /*0080*/                   LDG.E R14, desc[UR6][R2.64] ;
+        /*0090*/                   IADD3 R1, R15, R1, RZ ;
+\t\tFunction : _Z3twov
+        /*0010*/                   LDG.E.128 R4, desc[UR6][R2.64] ;
+        /*0020*/                   STG.E desc[UR6][R2.64], R7 ;
+        /*0030*/                   LDG.E.64 R4, desc[UR6][R2.64] ;
+"""
+
+
+def test_what_the_compiler_says_of_kernels():
+    assert list(kernels.compiled(PTXAS)) == [("_Z3onev", 70, 20)]
+    assert list(kernels.in_flight(SASS)) == [("_Z3onev", 3), ("_Z3twov", 1)]
+    hopper, turing = kernels.MULTIPROCESSORS[90], kernels.MULTIPROCESSORS[75]
+    assert hopper.resident(128, 70, 32 << 10) == 24  # shared memory: six blocks with 33 KB each
+    assert hopper.resident(128, 70) == 28  # registers: 72 a thread
+    assert hopper.resident(256, 111) == 16
+    assert hopper.resident(32, 20) == 32 and turing.resident(32, 20) == 16  # blocks
+    assert kernels.with_shared(32, hopper) == (128, 32 << 10)
+    assert kernels.with_shared(48, hopper) == (64, 24 << 10)
+    assert kernels.with_shared(48, turing) is None and kernels.with_shared(160, hopper) is None
 
 
 def test_the_plan_is_printed_and_most_worth_comes_first():

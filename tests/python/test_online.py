@@ -19,6 +19,7 @@ from equiload import _core
 from equiload.online import (
     PRESETS,
     Fading,
+    FairOBD,
     Greedy,
     MirrorDescent,
     Nearest,
@@ -30,6 +31,7 @@ from equiload.online import (
     Resolve,
     Robust,
     decaying,
+    scenarios,
 )
 
 
@@ -44,8 +46,14 @@ def policies(problem: el.Problem) -> dict[str, Policy]:
     static = problem.static()
     caps = {"carbon": 5.0, "water": 20.0}
     named = {name: Greedy(static, name) for name in PRESETS}
+    if not problem.network.delay.any():
+        named |= {
+            "fairobd": FairOBD(static, 2.0, pull=0.5, past=EARLIER),
+            "greedy, switching": Greedy(static, switching=2.0),
+            "resolve, switching": Resolve(static, memory=8, every=2, samples=4, switching=2.0),
+            "nearest": Nearest(static),
+        }
     return named | {
-        "nearest": Nearest(static),
         "auto": MirrorDescent(static),
         "auto euclidean": MirrorDescent(static, reference="euclidean"),
         "auto, past": MirrorDescent(static, past=EARLIER),
@@ -54,6 +62,8 @@ def policies(problem: el.Problem) -> dict[str, Policy]:
         "decaying": MirrorDescent(static, step=decaying(1e-5), start=0.1),
         "persistence": RecedingHorizon(static, window=8, every=3),
         "fading": RecedingHorizon(static, Fading(Persistence(4), 3.0), window=8, every=3),
+        "scenarios": RecedingHorizon(static, scenarios(Persistence(4), 3.0, (6, 8)), 8, 3),
+        "resolve, alone": Resolve(static, past=EARLIER, memory=8, every=3, samples=4, steady=0.0),
         "resolve": Resolve(static, past=EARLIER, memory=8, every=2, samples=4),
         "robust": Robust(RecedingHorizon(static, window=6), trust=0.05),
     }
@@ -182,25 +192,50 @@ def test_a_run_serves_all_demand_within_every_capacity(name: str) -> None:
     assert sum(run.breakdown.values()) == pytest.approx(run.objective)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_a_decision_never_depends_on_a_later_slot(name: str) -> None:
-    problem, now = small(16), 9
+def other_from(problem: el.Problem, now: int) -> el.Problem:
+    """The same slots up to one, and quite others from it on."""
     noise = np.random.default_rng(0).uniform(0.3, 1.0, (problem.slots - now, 1))
     demand, price = problem.demand.copy(), problem.price.copy()
     demand[now:] *= noise
     price[now:] += 50 * noise
-    burdens = {n: np.where(np.arange(16)[:, None] < now, f, 3 * f[::-1]) for n, f in
-               problem.footprints.items()}  # fmt: skip
-    other = problem.replace(demand=demand, price=price, footprints=burdens)
+    before = np.arange(problem.slots)[:, None] < now
+    burdens = {n: np.where(before, f, 3 * f[::-1]) for n, f in problem.footprints.items()}
+    return problem.replace(demand=demand, price=price, footprints=burdens)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_decision_never_depends_on_a_later_slot(name: str) -> None:
+    problem, now = small(16), 9
     one = el.simulate(policies(problem)[name], problem).allocation
-    two = el.simulate(policies(problem)[name], other).allocation
+    two = el.simulate(policies(problem)[name], other_from(problem, now)).allocation
     np.testing.assert_array_equal(one[:now], two[:now])
     assert not np.array_equal(one[now:], two[now:])
 
 
-@pytest.mark.parametrize("name", NAMES)
+# Those of the policies that serve work that waits each in its own way.
+WAITING = ("GLB-Cost", "auto, past", "resolve", "persistence", "scenarios", "robust")
+
+
+def waiting(slots: int) -> el.Problem:
+    return small(slots, network=small(1).network.with_delays(2, cost_per_slot=0.5))
+
+
+@pytest.mark.parametrize("name", WAITING)
+def test_work_does_not_wait_for_what_nobody_knows(name: str) -> None:
+    problem, now = waiting(14), 8
+    one = el.simulate(policies(problem)[name], problem)
+    two = el.simulate(policies(problem)[name], other_from(problem, now))
+    np.testing.assert_array_equal(one.allocation[:now], two.allocation[:now])
+    assert not np.array_equal(one.allocation[now:], two.allocation[now:])
+    assert one.status == "done"
+    assert one.allocation[:, problem.network.delay > 0].any()
+
+
+@pytest.mark.parametrize("name", [*NAMES, *(f"{name}, waiting" for name in WAITING)])
 def test_a_policy_resumes_with_equal_bits(name: str) -> None:
     problem, stop = small(14), 7
+    if name.endswith(", waiting"):
+        problem, name = waiting(14), name.removesuffix(", waiting")
     whole, rest = policies(problem)[name], policies(problem)[name]
     for t in range(stop):
         whole.step(problem.slot(t))
@@ -437,13 +472,6 @@ def test_robust_follows_good_advice() -> None:
     robust = el.simulate(Robust(advice, trust=0.5), problem).objective
     assert told < alone
     assert robust == pytest.approx(told, rel=0.01)
-
-
-def test_robust_refuses_delays() -> None:
-    problem = small(4)
-    delayed = problem.replace(network=problem.network.with_delays(2)).static()
-    with pytest.raises(el.InputError, match="Robust needs a network without delays"):
-        Robust(Greedy(delayed))
 
 
 # ------------------------------------------------------------------ runs and comparisons

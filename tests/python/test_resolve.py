@@ -4,12 +4,15 @@ import pytest
 import equiload as el
 from equiload.online import (
     Fading,
+    Greedy,
     MirrorDescent,
     Noisy,
     Perfect,
     Persistence,
     RecedingHorizon,
     Resolve,
+    Robust,
+    scenarios,
 )
 
 
@@ -145,12 +148,12 @@ def test_blocks_take_turns_and_their_mean_is_played() -> None:
     """A price is a mean of what suits each block; a solve in between renews one of them."""
     past, problem = parts(30, 12)
     static = problem.static()
-    policy = Resolve(static, past, memory=12, every=1, samples=3, blocks=3, tol=1e-6)
+    policy = Resolve(static, past, memory=12, every=1, samples=3, blocks=3, tol=1e-6, steady=0.0)
     first = policy.step(problem.slot(0)).prices["carbon"]
     alone = []
     for n in range(3):
         block = [past.slot(t) for t in range(12 - 4 * (n + 1), 12 - 4 * n)]
-        one = Resolve(static, block, memory=4, every=1, samples=3, blocks=1, tol=1e-6)
+        one = Resolve(static, block, memory=4, every=1, samples=3, blocks=1, tol=1e-6, steady=0)
         alone.append(one.step(problem.slot(0)).prices["carbon"])
     np.testing.assert_allclose(
         first, np.average(alone, axis=0, weights=[1, 1 / 2, 1 / 3]), rtol=1e-9
@@ -172,3 +175,150 @@ def test_mirror_descent_rehearses_the_past() -> None:
     assert told < el.simulate(MirrorDescent(static), problem).regret(offline)
     with pytest.raises(el.InputError, match="past: slot 0 has 5 sites; the problem has 12"):
         MirrorDescent(static, past=el.data.world(5, 6, 2))
+
+
+def test_mirror_descent_has_a_share_in_the_prices() -> None:
+    past, problem = parts(30, 6)
+    static = problem.static()
+    mixed, alone = Resolve(static, past, steady=0.25), Resolve(static, past, steady=0.0)
+    learner = MirrorDescent(static, past=past)
+    for t in range(6):
+        slot = problem.slot(t)
+        learnt = learner.prices_for(slot)["carbon"]
+        decision = mixed.step(slot)
+        solved = alone.decide(slot).prices["carbon"]
+        np.testing.assert_allclose(
+            decision.prices["carbon"], 0.75 * solved + 0.25 * learnt, rtol=1e-9
+        )
+        learner.observe(slot, decision)
+        alone.observe(slot, decision)
+    limited = problem.replace(equity={"carbon": el.Budget(1e9)})
+    assert el.simulate(Resolve(limited.static(), past), limited).status == "done"
+    with pytest.raises(el.InputError, match=r"steady is 1\.5"):
+        Resolve(static, steady=1.5)
+
+
+def test_large_fleets_solve_less_often() -> None:
+    def every(gateways: int, **settings: int) -> int:
+        return Resolve(el.data.world(30, gateways, 1).static(), **settings).every
+
+    assert every(12) == 2
+    assert every(50) == 13 * 50 * 16 // 2600 == 4
+    assert every(50, samples=25) == 8
+    assert every(50, every=1) == 1
+
+
+def test_scenarios_take_turns_and_their_mean_is_played() -> None:
+    """With one forecast twice there is nothing to average; with two, prices lie between theirs."""
+    past, problem = parts(30, 6)
+    static = problem.static()
+    futures = scenarios(problem, 10.0, (24, 6))
+    both = RecedingHorizon(static, futures, 8, past=past)
+    single = [RecedingHorizon(static, future, 8, past=past) for future in futures]
+    first = both.step(problem.slot(0)).prices["carbon"]
+    alone = [policy.step(problem.slot(0)).prices["carbon"] for policy in single]
+    assert not np.allclose(alone[0], alone[1], rtol=1e-3)
+    np.testing.assert_allclose(first, np.mean(alone, axis=0))
+    both.step(problem.slot(1))
+    state = both.state_dict()
+    assert [state[f"plan/{n}/first"] for n in range(2)] == [1, 0]
+    with pytest.raises(el.InputError, match="forecast is empty"):
+        RecedingHorizon(static, [])
+    with pytest.raises(el.InputError, match="forecast 1 is a int"):
+        RecedingHorizon(static, [futures[0], 3])  # type: ignore[list-item]
+
+
+# ------------------------------------------------------------------ work that waits
+
+
+def waiting(slots: int, cost: float = 0.5) -> tuple[el.Problem, el.Problem]:
+    past, problem = parts(48, slots)
+    network = problem.network.with_delays(3, cost_per_slot=cost)
+    return past.replace(network=network), problem.replace(network=network)
+
+
+def test_work_waits_for_a_slot_that_is_foreseen_to_be_cheaper() -> None:
+    network = el.Network.complete(1, 1).with_delays(2, cost_per_slot=1.0)
+    problem = el.Problem([[1.0], [0.0], [0.0]], [5.0], [[9.0], [5.0], [7.0]], network=network)
+    static = problem.static()
+    told = el.simulate(Greedy(static, forecast=Perfect(problem)), problem)
+    np.testing.assert_allclose(told.site_load[:, 0], [0.0, 1.0, 0.0])
+    blind = el.simulate(Greedy(static), problem)  # as far as it knows, prices stay
+    np.testing.assert_allclose(blind.site_load[:, 0], [1.0, 0.0, 0.0])
+    before = el.Problem([[1.0]], [5.0], [[6.0]], network=network)
+    yesterday = el.simulate(
+        MirrorDescent(static, forecast=Persistence(2), past=[before.slot(0)]), problem
+    )
+    np.testing.assert_allclose(yesterday.site_load[:, 0], [0.0, 1.0, 0.0])
+
+
+def test_yesterdays_prices_are_better_than_the_present_ones() -> None:
+    past, problem = waiting(48)
+    offline, static = el.solve(problem, tol=1e-4), problem.static()
+    for kind in (MirrorDescent, Resolve):
+        runs = {
+            name: el.simulate(kind(static, past=past, **settings), problem)
+            for name, settings in {
+                "yesterday": {},
+                "present": {"forecast": lambda slot, seen, slots: []},
+            }.items()
+        }
+        regret = {name: run.regret(offline) for name, run in runs.items()}
+        assert 0 <= regret["yesterday"] < regret["present"] < np.inf
+
+
+def test_waiting_work_leaves_room_for_what_comes() -> None:
+    """Work waits where it is cheap, and a peak like the one before still fits."""
+    network = el.Network.complete(1, 1).with_delays(1, cost_per_slot=0.1)
+    price = [[9.0], [1.0], [9.0], [1.0]]
+    problem = el.Problem([[3.0]] * 4, [4.0], price, network=network)
+    run = el.simulate(Greedy(problem.static(), forecast=Perfect(problem)), problem)
+    assert run.status == "done"
+    np.testing.assert_allclose(run.site_load[:, 0], [2.0, 4.0, 2.0, 4.0])
+
+
+@pytest.mark.parametrize("trust", [0.0, 0.05])
+def test_robust_keeps_its_bound_where_work_waits(trust: float) -> None:
+    _, problem = waiting(36)
+    static, net = problem.static(), problem.network
+    rng = np.random.default_rng(3)
+
+    class Spoiler(Greedy):
+        """It sends work to the dearest cells, at random now or later."""
+
+        def decide(self, slot: el.online.Slot) -> el.online.Decision:
+            worst = slot.price + 2000 * slot.footprints["carbon"]
+            later = iter(rng.choice([-1.0, 0.5, 2.0], 4))
+            return self._serve(slot, lambda _: -worst * next(later), {})
+
+    def spent(allocation: np.ndarray) -> np.ndarray:
+        load, total, costs = np.zeros((problem.slots + 3, problem.sites)), 0.0, []
+        burden = {name: np.zeros(problem.sites) for name in problem.equity}
+        for t, work in enumerate(allocation):
+            for a, amount in enumerate(work):
+                load[t + net.delay[a], net.site[a]] += net.energy[a] * amount
+            total += float(problem.price[t] @ load[t] + net.cost @ work)
+            for name in burden:
+                burden[name] += problem.footprints[name][t] * load[t]
+            fair = sum(problem.equity[n].weight * b.max() for n, b in burden.items())
+            costs.append(total + fair)
+        return np.array(costs)
+
+    robust = el.simulate(Robust(Spoiler(static), trust), problem)
+    alone = el.simulate(MirrorDescent(static), problem)
+    assert robust.status == alone.status == "done"
+    theirs, ours = spent(alone.allocation), spent(robust.allocation)
+    assert (ours <= (theirs + trust * np.maximum.accumulate(theirs)) * (1 + 1e-9)).all()
+    assert el.simulate(Spoiler(static), problem).objective > 1.1 * alone.objective
+    if trust:
+        assert ours[-1] > theirs[-1] * (1 + trust / 4)  # the bound is what held it
+
+
+def test_robust_follows_good_advice_where_work_waits() -> None:
+    past, problem = waiting(36)
+    static = problem.static()
+    fallback = MirrorDescent(static, past=past)
+    advice = RecedingHorizon(static, Perfect(problem), window=24)
+    alone = el.simulate(fallback, problem).objective
+    told = el.simulate(Robust(advice, 0.5, fallback), problem).objective
+    assert told < alone

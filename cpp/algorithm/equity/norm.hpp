@@ -67,7 +67,8 @@ struct NormEquity : EquityDefaults<NormEquity> {
             pi[g] = larger(0.0, pull / m.curvature[g]) / rule.weight;
             inside = larger(inside, pi[g]);
         }
-        scale = group.most(scale), inside = group.most(inside);
+        const Two most = group.most(Two{scale, inside});
+        scale = most.first, inside = most.second;
         if (inside < 1 && norm(group, pi, rule.regions, p) <= 1) {
             for (int g = group.rank(); g < rule.regions; g += group.size()) pi[g] *= rule.weight;
             return;
@@ -89,7 +90,8 @@ struct NormEquity : EquityDefaults<NormEquity> {
                 sum += own;
                 slope -= p * own * own / (bent * s * s + (p - 1) * nu * own);
             }
-            sum = group.sum(sum), slope = group.sum(slope);
+            const Two all = group.sum(Two{sum, slope});
+            sum = all.first, slope = all.second;
             if (magnitude(sum - 1) <= 4e-15) break;
             (sum > 1 ? low : high) = nu;
             const double value = __builtin_pow(sum, -1 / q);

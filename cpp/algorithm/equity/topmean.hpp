@@ -45,7 +45,8 @@ struct TopMeanEquity : EquityDefaults<TopMeanEquity> {
             const double none = m.z[g] + m.curvature[g] * m.centre[g];
             low = smaller(low, none - m.curvature[g] * most), high = larger(high, none);
         }
-        low = group.least(low), high = group.most(high);
+        const Two ends = group.most(Two{-low, high});
+        low = -ends.first, high = ends.second;
         double level = 0.5 * (low + high);
         for (int step = 0; step < 200; ++step) {
             double sum = 0, slope = 0;
@@ -55,7 +56,8 @@ struct TopMeanEquity : EquityDefaults<TopMeanEquity> {
                 sum += pi[g];
                 if (free > 0 && free < most) slope += 1 / m.curvature[g];
             }
-            sum = group.sum(sum), slope = group.sum(slope);
+            const Two all = group.sum(Two{sum, slope});
+            sum = all.first, slope = all.second;
             if (magnitude(sum - weight) <= 1e-15 * weight) break;
             (sum > weight ? low : high) = level;
             double next = slope > 0 ? level + (sum - weight) / slope : low;

@@ -88,6 +88,7 @@ ANSWER_BY_FOOTPRINT = {
 RUN_FIELDS = {
     "allocation": Field((("slot", "arc"),), "MWh of work", needed=True),
     "shed": Field((("slot", "gateway"),), "MWh of work"),
+    "switching": Field((("site",),), "USD/MWh^2"),
     "gap": Field((("step",),), needed=True),
     "seconds": Field((("step",),), "s", needed=True),
 }

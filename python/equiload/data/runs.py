@@ -42,6 +42,7 @@ class Record:
     message: str
     allocation: FloatArray
     shed: FloatArray | None
+    switching: FloatArray | None
     gaps: FloatArray
     seconds: FloatArray
     prices: dict[str, FloatArray]
@@ -58,6 +59,8 @@ class _Run(Protocol):
     def allocation(self) -> FloatArray: ...
     @property
     def shed(self) -> FloatArray | None: ...
+    @property
+    def switching(self) -> FloatArray | None: ...
     @property
     def gaps(self) -> FloatArray: ...
     @property
@@ -130,6 +133,7 @@ def _arrays(run: _Run) -> dict[str, AnyArray]:
     arrays: dict[str, AnyArray] = {"allocation": run.allocation}
     arrays |= {"gap": run.gaps, "seconds": run.seconds}
     arrays |= {} if run.shed is None else {"shed": run.shed}
+    arrays |= {} if run.switching is None else {"switching": run.switching}
     return arrays | {f"equity_price_{name}": values for name, values in run.prices.items()}
 
 
@@ -182,6 +186,7 @@ def _record(
         header["message"],
         found["allocation"],
         found.get("shed"),
+        found.get("switching"),
         found["gap"],
         found["seconds"],
         {name: values for name, values in prices.items() if values is not None},

@@ -9,7 +9,8 @@ after the other:
 
 from ..slots import Slot, Static
 from .baselines import PRESETS, Greedy, Nearest
-from .forecast import Fading, Forecast, Noisy, Perfect, Persistence
+from .fairobd import FairOBD
+from .forecast import Fading, Forecast, Noisy, Perfect, Persistence, scenarios
 from .horizon import RecedingHorizon
 from .mirror import MirrorDescent, decaying
 from .policy import Decision, Policy
@@ -22,6 +23,7 @@ __all__ = [
     "Comparison",
     "Decision",
     "Fading",
+    "FairOBD",
     "Forecast",
     "Greedy",
     "MirrorDescent",
@@ -38,6 +40,7 @@ __all__ = [
     "Static",
     "compare",
     "decaying",
+    "scenarios",
     "simulate",
     "standard_policies",
 ]

@@ -11,6 +11,7 @@ from .._arrays import FloatArray, read_floats, read_number, require_a
 from .._labels import refuse_labels
 from ..errors import InputError
 from ..slots import Slot, Static
+from .forecast import Forecast
 from .policy import Decision, Policy
 
 __all__ = ["PRESETS", "Greedy", "Nearest"]
@@ -73,6 +74,11 @@ class Greedy(Policy):
         with the ``weight * sensitivity`` of its equity term, averaged over the regions and divided
         by their number: the mean burden in place of the worst one. The factors are those of the
         authors' code, which its published figures follow from.
+    switching : array_like, shape (I,), or float, optional
+        Cost of moving load that it heeds beside them, USD/MWh^2: see `simulate`.
+    forecast : callable, optional
+        What is believed of the later slots that work may wait for; by default the same hour
+        yesterday.
 
     Raises
     ------
@@ -85,19 +91,29 @@ class Greedy(Policy):
     arXiv 2307.05494, section 6; code: github.com/Ren-Research/Environmentally-Equitable-AI.
     """
 
-    def __init__(self, static: Static, weights: str | Mapping[str, float] = "GLB-Cost") -> None:
+    def __init__(
+        self,
+        static: Static,
+        weights: str | Mapping[str, float] = "GLB-Cost",
+        switching: ArrayLike | None = None,
+        forecast: Forecast | None = None,
+    ) -> None:
         require_a("static", static, Static, "Static: problem.static()")
         self.name = weights if isinstance(weights, str) else "Greedy"
         self.weights = _weights(static, weights)
-        super().__init__(static)
+        super().__init__(static, switching, forecast)
 
     def decide(self, slot: Slot) -> Decision:
         """Serve the slot at the weighted prices."""
+        return self._serve(slot, self._weighted, {})
+
+    def _weighted(self, slot: Slot) -> FloatArray:
+        """Return the weighted sum of price and footprints (I,)."""
         price = self.weights.get("cost", 0.0) * slot.price
         for name, weight in self.weights.items():
             if name != "cost":
                 price = price + weight * slot.footprints[name]
-        return self._serve(slot, price, {})
+        return price
 
     def _arc_cost(self) -> FloatArray:
         return self.weights.get("cost", 0.0) * self.static.network.cost

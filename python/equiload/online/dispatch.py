@@ -2,11 +2,12 @@
 
 Work with a delay is served in a later slot.  The slot problem therefore has one cell for every site
 and every delay; the capacity of a later cell is what earlier decisions have left of it, and its
-price the present one, for want of a better forecast.
+price a forecast, or the present one where there is none.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -79,6 +80,9 @@ class Dispatcher:
         cost = network.cost if arc_cost is None else arc_cost
         cell = (network.delay * network.sites + network.site).astype(np.int32)
         self._cells = (1 + self.delays) * network.sites
+        self._least = np.full(network.gateways, np.inf)  # energy per unit of a gateway's work
+        np.minimum.at(self._least, network.gateway, network.energy)
+        self._least[np.isinf(self._least)] = 0.0  # a gateway without arcs
         self._arcs = (network.gateway, cell, network.energy, cost)
         self._solver: _core.SlotSolver | None = None
         gateways, energy = network.gateways, network.energy
@@ -92,7 +96,13 @@ class Dispatcher:
         return Dispatcher, (self._static, self._arc_cost)
 
     def __call__(
-        self, slot: Slot, price: FloatArray, committed: FloatArray | None, left: int | None
+        self,
+        slot: Slot,
+        price: FloatArray,
+        committed: FloatArray | None,
+        left: int | None,
+        later: Sequence[FloatArray] | None = None,
+        kept: float = 0.0,
     ) -> Dispatch:
         """Serve the work of a slot at least cost.
 
@@ -106,16 +116,37 @@ class Dispatcher:
             Load that earlier decisions draw now and later; None without delays.
         left : int or None
             Slots after this one; delays that end past them are unusable.
+        later : sequence of ndarray of float64, shape (I,), optional
+            Prices of the next slots; those that are missing are as the present one's.
+        kept : float
+            Share of the later capacities that waiting work leaves to the work of those slots.
         """
         if self._solver is not None and slot.quadratic is None and committed is None:
             return self._transport(self._solver, slot, slot.capacity, price)
-        capacity, cells = self._room(slot, committed, left), np.tile(price, 1 + self.delays)
+        known = [price, *(later or ())]
+        cells = np.concatenate(known + [price] * (1 + self.delays - len(known)))
+        done = self._in_room(slot, self._room(slot, committed, left, kept), cells, committed)
+        if done.status == "infeasible" and kept > 0.0:  # what is kept is needed now
+            done = self._in_room(slot, self._room(slot, committed, left, 0.0), cells, committed)
+        return done
+
+    def _in_room(
+        self, slot: Slot, capacity: FloatArray, cells: FloatArray, committed: FloatArray | None
+    ) -> Dispatch:
         if slot.quadratic is None and self._solver is not None:
             return self._transport(self._solver, slot, capacity, cells)
         return self._general(slot, capacity, cells, committed)
 
-    def _room(self, slot: Slot, committed: FloatArray | None, left: int | None) -> FloatArray:
+    def fullness(self, slot: Slot) -> float:
+        """Return the share of all capacity that the work of a slot fills, served at once."""
+        needed, there = float(self._least @ slot.demand), float(slot.capacity.sum())
+        return min(1.0, needed / there) if there > 0 else 1.0
+
+    def _room(
+        self, slot: Slot, committed: FloatArray | None, left: int | None, kept: float
+    ) -> FloatArray:
         room = np.tile(slot.capacity, (1 + self.delays, 1))
+        room[1:, np.isfinite(slot.capacity)] *= 1.0 - kept
         if committed is not None:
             room = np.maximum(room - committed, 0.0)
         if left is not None:

@@ -19,7 +19,7 @@ from ..errors import InputError
 from ..problem import Problem
 from ..slots import Slot
 
-__all__ = ["Fading", "Forecast", "Noisy", "Perfect", "Persistence"]
+__all__ = ["Fading", "Forecast", "Noisy", "Perfect", "Persistence", "scenarios"]
 
 DAY, WEEK = 24, 168
 
@@ -193,6 +193,26 @@ class Fading:
             _blend(near, far, float(np.exp(-lead / self.scale)))
             for lead, (near, far) in enumerate(pairs, start=1)
         ]
+
+
+def scenarios(
+    near: Problem | Forecast, scale: float = 72.0, periods: Sequence[int] = (168, 24, 48, 72)
+) -> list[Fading]:
+    """Return futures that begin alike and differ in what of the past they fade into.
+
+    Parameters
+    ----------
+    near, scale
+        As for `Fading`.
+    periods : sequence of int
+        A future for each: it fades into slots as those so many slots before.
+
+    Returns
+    -------
+    list of Fading
+        What `RecedingHorizon` takes as its forecasts.
+    """
+    return [Fading(near, scale, Persistence(period)) for period in periods]
 
 
 def _blend(near: Slot, far: Slot, share: float) -> Slot:

@@ -47,17 +47,17 @@ def read_past(static: Static, past: Problem | Sequence[Slot] | None) -> list[Slo
     return slots
 
 
-def pack_slots(slots: Sequence[Slot]) -> dict[str, Any]:
-    """Return slots as numbers and arrays."""
-    state: dict[str, Any] = {"past/count": len(slots)}
+def pack_slots(slots: Sequence[Slot], key: str = "past") -> dict[str, Any]:
+    """Return slots as numbers and arrays, their names after a key."""
+    state: dict[str, Any] = {f"{key}/count": len(slots)}
     for n, slot in enumerate(slots):
-        state |= _pack(slot, f"past/{n}/")
+        state |= _pack(slot, f"{key}/{n}/")
     return state
 
 
-def unpack_slots(state: Mapping[str, Any], names: Sequence[str]) -> list[Slot]:
+def unpack_slots(state: Mapping[str, Any], key: str, names: Sequence[str]) -> list[Slot]:
     """Return what `pack_slots` took apart."""
-    return [_unpack(state, f"past/{n}/", names) for n in range(int(state["past/count"]))]
+    return [_unpack(state, f"{key}/{n}/", names) for n in range(int(state[f"{key}/count"]))]
 
 
 def _pack(slot: Slot, key: str) -> dict[str, FloatArray]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from .._account import drawn
 from .._arrays import FloatArray, read_count, read_number
 from ..choices import Status
 from ..equity import Equity
+from ..errors import InputError
 from ..problem import Problem
 from ..slots import Slot, Static
 from ..solver import solve
@@ -43,17 +45,17 @@ class _Plan:
     def usable(self) -> bool:
         return self.status in ("optimal", "feasible")
 
-    def pack(self) -> dict[str, Any]:
-        """Return it as numbers and arrays."""
-        parts = {f"plan/{f.name}": getattr(self, f.name) for f in fields(self)}
-        equity = parts.pop("plan/equity")
-        return parts | {f"plan/equity/{name}": value for name, value in equity.items()}
+    def pack(self, key: str) -> dict[str, Any]:
+        """Return it as numbers and arrays, their names after a key."""
+        parts = {f"{key}{f.name}": getattr(self, f.name) for f in fields(self)}
+        equity = parts.pop(f"{key}equity")
+        return parts | {f"{key}equity/{name}": value for name, value in equity.items()}
 
     @classmethod
-    def unpack(cls, state: Mapping[str, Any], names: Sequence[str]) -> _Plan:
+    def unpack(cls, state: Mapping[str, Any], key: str, names: Sequence[str]) -> _Plan:
         """Return what `pack` took apart."""
-        parts = {f.name: state[f"plan/{f.name}"] for f in fields(cls) if f.name != "equity"}
-        return cls(**parts, equity={name: state[f"plan/equity/{name}"] for name in names})
+        parts = {f.name: state[f"{key}{f.name}"] for f in fields(cls) if f.name != "equity"}
+        return cls(**parts, equity={name: state[f"{key}equity/{name}"] for name in names})
 
 
 class RecedingHorizon(Policy):
@@ -70,20 +72,24 @@ class RecedingHorizon(Policy):
     rest of the problem once the window reaches the horizon's end.  Of a hard limit a window gets
     its share W/n; it is aimed at, and kept where the forecasts allow.
 
+    Several forecasts are as many futures that there may be (scenarios).  They take turns, each slot
+    plans one, and slots are served at the mean of the latest plans' prices of the regions' burdens:
+    the slope of the mean cost of what remains.  The last slots plan them all.
+
     Parameters
     ----------
     static : Static
         What is known beforehand; its number of slots is the horizon. Where nobody knows it, as many
         slots again as have passed count as left.
-    forecast : callable, optional
+    forecast : callable or sequence of callable, optional
         ``forecast(slot, past, slots)``: see `Persistence` (the default), `Fading`, `Perfect` and
-        `Noisy`.
+        `Noisy`; or several: see `scenarios`.
     window : int, optional
-        Slots of a plan, the present one included; by default the forecast's `reach`, as far as it
-        has skill, or 24 where it does not say.
+        Slots of a plan, the present one included; by default the first forecast's `reach`, as far
+        as it has skill, or 24 where it does not say.
     every : int
-        Plan every so many slots. In between, slots that come as forecast do as planned, others are
-        served at the plan's prices of burdens.
+        Plan every so many slots. In between, slots that come as the one forecast do as planned,
+        others are served at the plans' prices of burdens.
     tol : float
         Certified gap of a plan, relative to its cost.
     threads : int, optional
@@ -107,33 +113,33 @@ class RecedingHorizon(Policy):
     def __init__(
         self,
         static: Static,
-        forecast: Forecast | None = None,
+        forecast: Forecast | Sequence[Forecast] | None = None,
         window: int | None = None,
         every: int = 1,
         tol: float = 1e-4,
         threads: int | None = None,
         past: Problem | Sequence[Slot] | None = None,
     ) -> None:
-        self.forecast: Forecast = Persistence() if forecast is None else forecast
-        reach = getattr(self.forecast, "reach", DAY) if window is None else window
+        self.forecasts = _read_forecasts(forecast)
+        reach = getattr(self.forecasts[0], "reach", DAY) if window is None else window
         self.window = read_count("window", reach)
         self._given = read_past(static, past)[-PAST:]
         self.every = min(read_count("every", every), self.window)
         self.tol = read_number("tol", tol, "it must be above 0", 0.0, open_=True)
         self.threads = threads
-        super().__init__(static)
+        super().__init__(static, forecast=self.forecasts[0], past=self._given)
 
     def reset(self) -> None:
         """Forget everything: the next slot is the first."""
         super().reset()
         self._past: list[Slot] = list(self._given)
-        self._plan: _Plan | None = None
+        self._plans: tuple[_Plan, ...] = ()  # one a forecast, once there are any
 
     def decide(self, slot: Slot) -> Decision:
         """Do as the plan says, after making one if it is due."""
-        plan = self._plan
-        if plan is None or not 0 <= self.slot - plan.first < self.every:
-            plan = self._plan = self._make_plan(slot)
+        if not self._plans or not 0 <= self.slot - self._latest.first < self.every:
+            self._plans = self._renewed(slot)
+        plan = self._latest
         if self._as_planned(plan, slot):
             now = self.slot - plan.first
             work, shed = plan.allocation[now], None if plan.shed is None else plan.shed[now]
@@ -142,28 +148,50 @@ class RecedingHorizon(Policy):
             return Decision(
                 plan.status, work, shed, drawn(self.static.network, work), plan.equity, plan.gap
             )
-        return self._serve(slot, self._burdened(slot, plan.equity), plan.equity)
+        prices = self._mean_prices()
+        return self._serve(slot, partial(self._burdened, prices=prices), prices)
+
+    @property
+    def _latest(self) -> _Plan:
+        return max(self._plans, key=lambda plan: plan.first)
+
+    def _renewed(self, slot: Slot) -> tuple[_Plan, ...]:
+        """Plan anew for the forecast whose turn it is; for all at the start and at the end."""
+        count, left = len(self.forecasts), self.left
+        if not self._plans or (left is not None and left < count * self.every):
+            return tuple(self._make_plan(slot, forecast) for forecast in self.forecasts)
+        turn = min(range(count), key=lambda n: self._plans[n].first)
+        new = self._make_plan(slot, self.forecasts[turn])
+        return (*self._plans[:turn], new, *self._plans[turn + 1 :])
+
+    def _mean_prices(self) -> dict[str, FloatArray]:
+        """Return the mean of the plans' prices of burdens, of those that have any."""
+        plans = [plan for plan in self._plans if plan.usable] or self._plans[:1]
+        return {
+            name: np.mean([plan.equity[name] for plan in plans], axis=0) for name in plans[0].equity
+        }
 
     def state_dict(self) -> dict[str, Any]:
         """Return all that a policy of the same settings and forecast needs to go on."""
         state = super().state_dict() | pack_slots(self._past)
-        if self._plan is not None:
-            state |= self._plan.pack()
+        for n, plan in enumerate(self._plans):
+            state |= plan.pack(f"plan/{n}/")
         return state
 
     def _load(self, state: Mapping[str, Any]) -> None:
         names = self.static.footprints
-        self._past = unpack_slots(state, names)
-        self._plan = _Plan.unpack(state, names) if "plan/first" in state else None
+        self._past = unpack_slots(state, "past", names)
+        made = range(len(self.forecasts)) if "plan/0/first" in state else ()
+        self._plans = tuple(_Plan.unpack(state, f"plan/{n}/", names) for n in made)
 
     def _learn(self, slot: Slot, burdens: Mapping[str, FloatArray]) -> None:
         self._past = [*self._past[1 - PAST :], slot]
 
-    def _make_plan(self, slot: Slot) -> _Plan:
+    def _make_plan(self, slot: Slot, forecast: Forecast) -> _Plan:
         left = self.left
         ahead = self.window - 1 if left is None else min(self.window - 1, left)
         past = [*self._past[1 - PAST :], slot]
-        future = self.forecast(self.slot, past, ahead) if ahead else []
+        future = forecast(self.slot, past, ahead) if ahead else []
         problem = self._window_problem([slot, *future[:ahead]], left)
         settings: dict[str, Any] = {"tol": self.tol, "threads": self.threads}
         settings["max_iterations"] = MOST_ITERATIONS
@@ -229,7 +257,7 @@ class RecedingHorizon(Policy):
     def _as_planned(self, plan: _Plan, slot: Slot) -> bool:
         """Say whether the plan's allocation serves the slot as it has come."""
         now = self.slot - plan.first
-        if not plan.usable or now >= len(plan.allocation):
+        if len(self._plans) > 1 or not plan.usable or now >= len(plan.allocation):
             return False
         if plan.shed is not None and self.static.shed_cost is None and plan.shed[now].any():
             return False
@@ -239,6 +267,18 @@ class RecedingHorizon(Policy):
         if self._committed is not None or not np.array_equal(plan.demand[now], slot.demand):
             return False
         return np.array_equal(plan.capacity[now], slot.capacity)
+
+
+def _read_forecasts(forecast: Forecast | Sequence[Forecast] | None) -> tuple[Forecast, ...]:
+    if forecast is None:
+        return (Persistence(),)
+    given = tuple(forecast) if isinstance(forecast, Sequence) else (forecast,)
+    for n, one in enumerate(given):
+        if not callable(one):
+            raise InputError(f"forecast {n} is a {type(one).__name__}; it must be a forecast")
+    if not given:
+        raise InputError("forecast is empty; there is nothing to plan with")
+    return given
 
 
 def _over_window(term: Equity, share: float) -> Equity:

@@ -13,12 +13,14 @@ from functools import partial
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from .._arrays import FloatArray, read_number, require_a
 from ..equity import Equity
 from ..errors import InputError
 from ..problem import Problem
 from ..slots import Slot, Static
+from .forecast import Forecast
 from .geometry import auxiliary, dual_set
 from .history import read_past
 from .policy import Decision, Policy
@@ -75,7 +77,13 @@ class MirrorDescent(Policy):
         Prices to start from as a share of ``mu w``: one number for all regions, or (G,) by
         footprint. By default 0 (Euclidean), 1/G (entropic), or the rehearsed prices (auto).
     past : Problem or sequence of Slot, optional
-        Slots that came before the first one, for ``step="auto"`` to rehearse.
+        Slots that came before the first one, for ``step="auto"`` to rehearse and for the forecast
+        to look back on.
+    switching : array_like, shape (I,), or float, optional
+        Cost of moving load that it heeds, USD/MWh^2: see `simulate`.
+    forecast : callable, optional
+        What is believed of the later slots that work may wait for; by default the same hour
+        yesterday.
 
     Raises
     ------
@@ -98,6 +106,8 @@ class MirrorDescent(Policy):
         reference: Reference | None = None,
         start: float | Mapping[str, Any] | None = None,
         past: Problem | Sequence[Slot] | None = None,
+        switching: ArrayLike | None = None,
+        forecast: Forecast | None = None,
     ) -> None:
         require_a("static", static, Static, "Static: problem.static()")
         self.step_size = _read_step(step)
@@ -115,9 +125,9 @@ class MirrorDescent(Policy):
         }
         self._cap = _read_cap(cap, self._terms)
         self._given = start
-        self._before = read_past(static, past)
+        self._rehearsed = read_past(static, past)
         self._start = {name: self._first(name, start, static) for name in self._terms}
-        super().__init__(static)
+        super().__init__(static, switching, forecast, self._rehearsed)
 
     def reset(self) -> None:
         """Forget everything: the next slot is the first."""
@@ -132,12 +142,16 @@ class MirrorDescent(Policy):
         """Price of each region's burden in the next slot, (G,) by footprint, USD per unit."""
         return {name: self._scale[name] * theta for name, theta in self._theta.items()}
 
+    def prices_for(self, slot: Slot) -> dict[str, FloatArray]:
+        """Return the prices of a slot, rehearsed where it is the first; (G,) by footprint."""
+        if self.slot == 0 and self.step_size is None and self._given is None:
+            self._rehearse(self._rehearsed or [slot])
+        return self.prices
+
     def decide(self, slot: Slot) -> Decision:
         """Serve the slot at the present prices."""
-        if self.slot == 0 and self.step_size is None and self._given is None:
-            self._rehearse(self._before or [slot])
-        prices = self.prices
-        return self._serve(slot, self._burdened(slot, prices), prices)
+        prices = self.prices_for(slot)
+        return self._serve(slot, partial(self._burdened, prices=prices), prices)
 
     def state_dict(self) -> dict[str, Any]:
         """Return all that a policy of the same settings needs to go on with equal bits."""

@@ -4,24 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from .._arrays import FloatArray, read_count, read_number
+from ..errors import InputError
 from ..network import Network
 from ..problem import Problem
 from ..slots import Slot, Static
 from ..solver import solve
+from .forecast import Forecast
 from .history import pack_slots, read_past, unpack_slots
 from .horizon import out_of_reach
+from .mirror import MirrorDescent
 from .policy import Decision, Policy
 
 __all__ = ["Resolve"]
 
 MOST_ITERATIONS = 5_000  # of a solve; a few in a thousand would take any number
 SHORTEST = 24  # slots to plan for, at least, where nobody knows the horizon
+ARCS = 2_600  # in all slots of a solve, that a step may solve for in the mean: some milliseconds
+OFTEN = 2  # slots between the solves of a small fleet
 
 
 @dataclass(frozen=True)
@@ -68,10 +74,11 @@ class Resolve(Policy):
               + \sum_r \mu_r \phi_r\bigl(w_r (E_r + B_{r,t} + \tfrac{n}{m+1} \sum_s B_{r,s})\bigr)
 
     over what is done in each of these slots, the present one also counting as a sample; C is a
-    slot's cost and B its burdens. A slot is served at the mean of these prices over the blocks,
-    which is the slope of the mean cost of what remains; the k-th latest block counts 1/k. The
-    blocks take turns: each solve renews the prices of one, and only the last slots solve all. What
-    went wrong so far is in E, so prices answer to it, and at the end of the horizon exactly.
+    slot's cost and B its burdens. The mean of these prices over the blocks is the slope of the mean
+    cost of what remains; the k-th latest block counts 1/k. The blocks take turns: each solve renews
+    the prices of one, and only the last slots solve all. What went wrong so far is in E, so prices
+    answer to it, and at the end of the horizon exactly. Since the future may be like no block, the
+    prices that `MirrorDescent` learns have a share in those that a slot is served at.
 
     Parameters
     ----------
@@ -82,8 +89,9 @@ class Resolve(Policy):
         Slots that came before the first one, for instance the week before.
     memory : int
         Latest slots to take futures from: two weeks of hours.
-    every : int
-        Solve every so many slots; in between the prices stay.
+    every : int, optional
+        Solve every so many slots, and in between go by the last solves; by default from 2 slots on
+        as many as keep a step within 20 milliseconds in the mean for a fleet of 1000 sites.
     samples : int
         Past slots in a solve, at least 1.
     tol : float
@@ -92,6 +100,14 @@ class Resolve(Policy):
         Threads of the solver; the answer has the same bits for any number.
     blocks : int
         How many blocks the memory has: of two days each; with 1 all samples come from all of it.
+    steady : float
+        The share of mirror descent's prices, from 0 to 1; 0 where an equity term is a hard limit,
+        from which mirror descent learns nothing.
+    switching : array_like, shape (I,), or float, optional
+        Cost of moving load that it heeds within a slot, USD/MWh^2: see `simulate`.
+    forecast : callable, optional
+        What is believed of the later slots that work may wait for; by default the same hour
+        yesterday.
 
     Raises
     ------
@@ -114,21 +130,29 @@ class Resolve(Policy):
         static: Static,
         past: Problem | Sequence[Slot] | None = None,
         memory: int = 336,
-        every: int = 2,
+        every: int | None = None,
         samples: int = 12,
-        tol: float = 1e-3,
+        tol: float = 1e-2,
         threads: int | None = 1,
         blocks: int = 7,
+        steady: float = 0.3,
+        switching: ArrayLike | None = None,
+        forecast: Forecast | None = None,
     ) -> None:
         self.memory = read_count("memory", memory)
-        self.every = read_count("every", every)
         self.samples = read_count("samples", samples)
+        self.every = self._seldom(static) if every is None else read_count("every", every)
         self.blocks = min(read_count("blocks", blocks), self.memory)
         self.tol = read_number("tol", tol, "it must be above 0", 0.0, open_=True)
         self.threads = threads
+        rule = "it must be from 0 to 1"
+        self.steady = read_number("steady", steady, rule, 0.0)
+        if self.steady > 1:
+            raise InputError(f"steady is {steady}; {rule}")
         self._given = read_past(static, past)[-self.memory :]
         self._network = _without_delays(static.network)
-        super().__init__(static)
+        self._learner = _learner(static, self._given) if self.steady > 0 else None
+        super().__init__(static, switching, forecast, self._given)
 
     def reset(self) -> None:
         """Forget everything but the given past: the next slot is the first."""
@@ -136,6 +160,8 @@ class Resolve(Policy):
         self._past = list(self._given)
         self._solved = _Solved.none(self.burdens, self.blocks)
         self._next: tuple[int, _Solved] | None = None
+        if self._learner is not None:
+            self._learner.reset()
 
     def decide(self, slot: Slot) -> Decision:
         """Serve the slot at the prices of what remains, solved anew if it is due."""
@@ -143,35 +169,57 @@ class Resolve(Policy):
         if self.slot % self.every == 0:
             solved = self._solve(slot)
             self._next = self.slot, solved
-        return self._serve(slot, self._burdened(slot, solved.mean), solved.mean)
+        prices = self._steadied(slot, solved.mean)
+        return self._serve(slot, partial(self._burdened, prices=prices), prices)
+
+    def _steadied(self, slot: Slot, prices: dict[str, FloatArray]) -> dict[str, FloatArray]:
+        """Return prices of which mirror descent's have a share."""
+        if self._learner is None:
+            return prices
+        learnt = self._learner.prices_for(slot)
+        return {
+            name: (1 - self.steady) * value + self.steady * learnt.get(name, value)
+            for name, value in prices.items()
+        }
 
     def observe(self, slot: Slot, decision: Decision) -> None:
         """Take a decision as done, and keep its prices until the next solve."""
         if self._next is not None and self._next[0] == self.slot:
             self._solved = self._next[1]
+        if self._learner is not None:
+            self._learner.observe(slot, decision)
         super().observe(slot, decision)
 
     def state_dict(self) -> dict[str, Any]:
         """Return all that a policy of the same settings needs to go on with equal bits."""
         state = super().state_dict() | pack_slots(self._past)
         state |= {"turn": self._solved.turn, "known": self._solved.known.copy()}
+        if self._learner is not None:
+            state["learner"] = self._learner.state_dict()
         return state | {f"price/{n}": value.copy() for n, value in self._solved.prices.items()}
 
     def _load(self, state: Mapping[str, Any]) -> None:
         prices = {name: np.array(state[f"price/{name}"]) for name in self.static.footprints}
         self._solved = _Solved(int(state["turn"]), np.array(state["known"]), prices)
-        self._past = unpack_slots(state, self.static.footprints)
+        self._past = unpack_slots(state, "past", self.static.footprints)
+        if self._learner is not None:
+            self._learner.load_state_dict(state["learner"])
 
     def _learn(self, slot: Slot, burdens: Mapping[str, FloatArray]) -> None:
         self._past = [*self._past[1 - self.memory :], slot] if self.memory > 1 else [slot]
 
+    def _seldom(self, static: Static) -> int:
+        """Return after how many slots to solve again."""
+        return max(OFTEN, (1 + self.samples) * len(static.network) // ARCS)
+
     def _solve(self, slot: Slot) -> _Solved:
-        """Renew the prices of the block whose turn it is, of all at the start and at the end."""
-        futures = self._futures()
-        last = self.left is not None and self.left < len(futures) * self.every
-        solved = self._solved
-        for _ in futures if last or not solved.known[: len(futures)].all() else futures[:1]:
-            block = solved.turn % len(futures)
+        """Renew the prices of the block whose turn it is, or of those without any; last of all."""
+        futures, solved = self._futures(), self._solved
+        count = len(futures)
+        due = [block for block in range(count) if not solved.known[block]]
+        if self.left is not None and self.left < count * OFTEN:
+            due = list(range(count))
+        for block in due or [solved.turn % count]:
             solved = solved.renewed(block, self._prices_of(self._remains(slot, futures[block])))
         return solved
 
@@ -231,6 +279,14 @@ class Resolve(Policy):
             shed_cost=static.shed_cost,
             idle_power=None if slot.idle is None else weight * np.array([s.idle for s in slots]),
         )
+
+
+def _learner(static: Static, past: Sequence[Slot]) -> MirrorDescent | None:
+    """Return what learns beside the solves, or None where the equity terms let nothing learn."""
+    try:
+        return MirrorDescent(static, past=past)
+    except InputError:  # a hard limit has no price to learn
+        return None
 
 
 def _without_delays(network: Network) -> Network:

@@ -16,6 +16,7 @@ from .policy import Decision, Policy
 __all__ = ["Robust"]
 
 HALVINGS = 40  # of the share of the advice that the bound allows
+ROUNDING = 1e-12  # of a later load that two decisions may differ by
 
 
 class Robust(Policy):
@@ -38,6 +39,10 @@ class Robust(Policy):
     the largest share of the advice, and the rest as the fallback does, that keeps D(t) within
     ``trust * max J_F``; doing just as the fallback does leaves D as it is, so there always is one.
 
+    Where work may wait, what the decisions have left for later slots stays at or below what the
+    fallback's have, site by site. So the fallback's next decisions fit, whatever they are, and D
+    does not grow by what is served later, as long as prices of energy are at least 0.
+
     Parameters
     ----------
     advice : Policy
@@ -50,8 +55,7 @@ class Robust(Policy):
     Raises
     ------
     InputError
-        If the policies are of different problems, the trust is negative, or the network has delays:
-        commitments to later slots would take the fallback's decisions out of reach.
+        If the policies are of different problems, or the trust is negative.
 
     References
     ----------
@@ -68,8 +72,6 @@ class Robust(Policy):
             same = self.fallback.static.network == advice.static.network
             if not same or dict(self.fallback.static.equity) != dict(advice.static.equity):
                 raise InputError("fallback and advice are policies of different problems")
-        if advice.static.network.delay.any():
-            raise InputError("Robust needs a network without delays")
         super().__init__(advice.static)
 
     def reset(self) -> None:
@@ -94,21 +96,23 @@ class Robust(Policy):
         if "infeasible" in (told.status, safe.status):
             return safe
         allowed = self.trust * max(self._peak, self._paid_after(slot, safe))
-        low, high = 0.0, 1.0
-        if self._debt_after(slot, told, safe) > allowed:
-            for _ in range(HALVINGS):
-                middle = (low + high) / 2
-                within = self._debt_after(slot, _mix(told, safe, middle), safe) <= allowed
-                low, high = (middle, high) if within else (low, middle)
-            return _mix(told, safe, low)
-        return told
+        low, high = 0.0, self._share_that_fits(told, safe)
+        most = told if high == 1.0 else _mix(told, safe, high)
+        if self._debt_after(slot, most, safe) <= allowed:
+            return most
+        for _ in range(HALVINGS):
+            middle = (low + high) / 2
+            within = self._debt_after(slot, _mix(told, safe, middle), safe) <= allowed
+            low, high = (middle, high) if within else (low, middle)
+        return _mix(told, safe, low)
 
     def observe(self, slot: Slot, decision: Decision) -> None:
         """Take a decision as done, and let advice and fallback learn from it and from their own."""
         safe = self.fallback.decide(slot)
         if "infeasible" not in (decision.status, safe.status):
-            self._extra += self._cost(slot, decision) - self._cost(slot, safe)
-            self._fallback_cost += self._cost(slot, safe)
+            theirs = self._cost(self.fallback, slot, safe)
+            self._extra += self._cost(self, slot, decision) - theirs
+            self._fallback_cost += theirs
         self.fallback.observe(slot, safe)
         self.advice.observe(slot, decision)
         super().observe(slot, decision)
@@ -128,9 +132,21 @@ class Robust(Policy):
         self.advice.load_state_dict(state["advice"])
         self.fallback.load_state_dict(state["fallback"])
 
-    def _cost(self, slot: Slot, decision: Decision) -> float:
-        """Return what the operator pays for a decision, without the equity terms."""
-        return self._accounts.cost(slot, decision.load[0], decision.allocation, decision.shed)
+    def _share_that_fits(self, told: Decision, safe: Decision) -> float:
+        """Return the share of the advice that leaves no more for later than the fallback does."""
+        ours, theirs = self._committed, self.fallback._committed
+        if ours is None or theirs is None:
+            return 1.0
+        more = told.load[1:] - safe.load[1:]
+        room = np.maximum(theirs[1:] - ours[1:], 0.0)
+        room += ROUNDING * (theirs[1:] + safe.load[1:])
+        shares = np.divide(room, more, out=np.ones_like(more), where=more > room)
+        return float(shares.min())
+
+    def _cost(self, policy: Policy, slot: Slot, decision: Decision) -> float:
+        """Return what the operator pays in a slot for a decision, without the equity terms."""
+        load = policy.load_now(decision)
+        return self._accounts.cost(slot, load, decision.allocation, decision.shed)
 
     def _equity(self, burdens: Mapping[str, FloatArray]) -> float:
         return self._accounts.equity(burdens)
@@ -141,17 +157,18 @@ class Robust(Policy):
     def _burdens_after(
         self, policy: Policy, slot: Slot, decision: Decision
     ) -> dict[str, FloatArray]:
-        load = decision.load[0]
+        load = policy.load_now(decision)
         return {r: value + self.burden(r, slot, load) for r, value in policy.burdens.items()}
 
     def _paid_after(self, slot: Slot, safe: Decision) -> float:
         burdens = self._burdens_after(self.fallback, slot, safe)
-        return self._fallback_cost + self._cost(slot, safe) + self._equity(burdens)
+        paid = self._fallback_cost + self._cost(self.fallback, slot, safe)
+        return paid + self._equity(burdens)
 
     def _debt_after(self, slot: Slot, decision: Decision, safe: Decision) -> float:
         own = self._burdens_after(self, slot, decision)
         others = self._burdens_after(self.fallback, slot, safe)
-        extra = self._cost(slot, decision) - self._cost(slot, safe)
+        extra = self._cost(self, slot, decision) - self._cost(self.fallback, slot, safe)
         return self._extra + extra + self._excess(own, others)
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from .._account import breakdown, burdens, loads, operator_cost
 from .._arrays import FloatArray, require_a
@@ -29,6 +30,7 @@ from .mirror import MirrorDescent
 from .policy import Decision, Policy
 from .resolve import Resolve
 from .robust import Robust
+from .switching import read_switching, switching_cost
 
 if TYPE_CHECKING:
     import pandas
@@ -52,12 +54,14 @@ class Run(Labelled):
     objective : float
         What it cost, equity terms included, USD.
     breakdown : dict of str to float
-        The objective by part: energy, arc, quadratic, shed, idle, and each equity term by its
-        footprint.
+        The objective by part: energy, arc, quadratic, shed, idle, each equity term by its
+        footprint, and with a switching cost that.
     allocation : ndarray of float64, shape (T, A)
         Work released in each slot that each arc serves.
     shed : ndarray of float64, shape (T, J), or None
         Work that is dropped.
+    switching : ndarray of float64, shape (I,), or None
+        The cost of moving load that was counted, USD/MWh^2.
     site_load : ndarray of float64, shape (T, I)
         Energy drawn at each site, MWh.
     footprints : dict of str to ndarray of float64, shape (G,)
@@ -79,6 +83,7 @@ class Run(Labelled):
     breakdown: dict[str, float]
     allocation: FloatArray
     shed: FloatArray | None
+    switching: FloatArray | None
     site_load: FloatArray
     footprints: dict[str, FloatArray]
     prices: dict[str, FloatArray]
@@ -98,7 +103,8 @@ class Run(Labelled):
         -------
         float
             ``(objective - lower bound) / |lower bound|`` with the bound of the offline solution, so
-            that its own gap is not to the policy's credit.
+            that its own gap is not to the policy's credit. Offline, moving load is free; a
+            switching cost counts in full.
 
         Raises
         ------
@@ -168,6 +174,7 @@ def simulate(
     policy: Policy,
     problem: Problem,
     *,
+    switching: ArrayLike | None = None,
     progress: bool = False,
     callback: Callable[[int, Decision], object] | None = None,
     on_interrupt: OnInterrupt = "raise",
@@ -180,6 +187,9 @@ def simulate(
         It is reset first, and sees the slots one after the other.
     problem : Problem
         The problem whose `static` part the policy was made from, or one that agrees with it.
+    switching : array_like, shape (I,), or float, optional
+        Cost of moving load, ``switching / 2 (y[t, i] - y[t-1, i])^2`` a site and slot, USD/MWh^2;
+        what leads to the first slot's load is free. By default what the policy was told, or none.
     progress : bool
         Show the progress on standard error, with rich where it is installed.
     callback : callable, optional
@@ -196,7 +206,7 @@ def simulate(
     Raises
     ------
     InputError
-        If the problem does not fit the policy.
+        If the problem does not fit the policy, or the switching cost is out of range.
     Interrupted
         On Ctrl-C, also in the middle of a plan, unless `on_interrupt` is "return".
 
@@ -210,6 +220,11 @@ def simulate(
     require_a("policy", policy, Policy)
     require_a("problem", problem, Problem)
     _check_fit(policy, problem)
+    moving = policy.switching
+    if switching is not None:
+        moving = read_switching(switching, problem.network, problem.site_names)
+    if moving is not None and "switching" in problem.equity:
+        raise InputError("equity names 'switching', as the cost of moving load is named")
     policy.reset()
     decisions: list[Decision] = []
     seconds: list[float] = []
@@ -236,7 +251,7 @@ def simulate(
             interrupted = True
     if status == "interrupted" and len(decisions) == problem.slots:
         status, message = "done", ""
-    run = _recount(policy, problem, decisions, seconds, status, message)
+    run = _recount(policy, problem, moving, decisions, seconds, status, message)
     if interrupted and stops:
         raise Interrupted(f"{policy.name} stopped after {len(decisions)} slots", run)
     return run
@@ -262,6 +277,7 @@ def _check_fit(policy: Policy, problem: Problem) -> None:
 def _recount(
     policy: Policy,
     problem: Problem,
+    switching: FloatArray | None,
     decisions: Sequence[Decision],
     seconds: Sequence[float],
     status: RunStatus,
@@ -274,7 +290,8 @@ def _recount(
         allocation[t] = decision.allocation
         if shed is not None and decision.shed is not None:
             shed[t] = decision.shed
-    priced = decisions[0].prices if decisions else {}
+    priced = list(decisions[0].prices) if decisions else []
+    priced = [name for name in priced if all(name in d.prices for d in decisions)]
     return _run_of(
         problem,
         policy=policy.name,
@@ -282,6 +299,7 @@ def _recount(
         message=message,
         allocation=allocation,
         shed=shed,
+        switching=switching,
         gaps=np.array([d.gap for d in decisions]),
         seconds=np.array(seconds[: len(decisions)]),
         prices={name: np.array([d.prices[name] for d in decisions]) for name in priced},
@@ -294,12 +312,15 @@ def _run_of(
     status: RunStatus,
     allocation: FloatArray,
     shed: FloatArray | None,
+    switching: FloatArray | None,
     **rest: Any,
 ) -> Run:
     """Make a run of a plan, with what follows from it."""
     load = loads(problem, allocation)
     totals = burdens(problem, load)
     costs = breakdown(problem, allocation, shed, load, totals)
+    if switching is not None:
+        costs["switching"] = switching_cost(switching, load)
     return Run(
         problem=problem,
         status=status,
@@ -307,6 +328,7 @@ def _run_of(
         breakdown=costs,
         allocation=allocation,
         shed=shed,
+        switching=switching,
         site_load=load,
         footprints=totals,
         **rest,
@@ -349,7 +371,7 @@ class Comparison:
         if self.offline is not None:
             regret = answer.regret(self.offline) if isinstance(answer, Run) else answer.gap
             row["regret"] = regret
-        row["cost"] = operator_cost(answer.breakdown)
+        row["cost"] = operator_cost(answer.breakdown) + answer.breakdown.get("switching", 0.0)
         for footprint, totals in answer.footprints.items():
             spread = audit_footprint(totals, {})
             row[f"{footprint} mean"] = spread.mean
@@ -450,6 +472,7 @@ def compare(
     policies: Sequence[Policy] | Mapping[str, Policy],
     *,
     offline: Solution | bool = False,
+    switching: ArrayLike | None = None,
     progress: bool = False,
     on_interrupt: OnInterrupt = "raise",
 ) -> Comparison:
@@ -463,6 +486,8 @@ def compare(
         What to compare, named by their own names or those given.
     offline : Solution or bool
         The offline optimum to measure against; True solves for it.
+    switching : array_like, shape (I,), or float, optional
+        Cost of moving load, USD/MWh^2: see `simulate`.
     progress : bool
         Show the progress on standard error.
     on_interrupt : str
@@ -499,7 +524,7 @@ def compare(
     best = offline if isinstance(offline, Solution) else None
     try:
         for name, policy in named.items():
-            made = simulate(policy, problem, progress=progress)
+            made = simulate(policy, problem, switching=switching, progress=progress)
             runs[name] = replace(made, policy=name)
         if offline is True:
             best = solve(problem, progress=progress)
@@ -526,7 +551,7 @@ def standard_policies(problem: Problem) -> dict[str, Policy]:
     -------
     dict of str to Policy
         By name: baselines, mirror descent, solving again, receding horizon (same hour yesterday, 24
-        slots, planned every 6) and, without delays, the last made robust by mirror descent.
+        slots, planned every 6) and the last made robust by mirror descent.
     """
     static = problem.static()
     policies: dict[str, Policy] = {}
@@ -538,8 +563,7 @@ def standard_policies(problem: Problem) -> dict[str, Policy]:
     policies["MirrorDescent"] = MirrorDescent(static)
     policies["Resolve"] = Resolve(static)
     policies["RecedingHorizon"] = RecedingHorizon(static, window=24, every=6)
-    if not problem.network.delay.any():
-        policies["Robust"] = Robust(RecedingHorizon(static, window=24, every=6), trust=0.1)
+    policies["Robust"] = Robust(RecedingHorizon(static, window=24, every=6), trust=0.1)
     return policies
 
 

@@ -4,6 +4,7 @@
 // same time, as long as each has a stream of its own.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -20,7 +21,7 @@
 
 #define __global__
 #define __device__
-#define __launch_bounds__(threads)
+#define __launch_bounds__(...)
 #define __shared__ __thread  // blocks follow each other
 
 enum cudaError_t { cudaSuccess, cudaErrorMemoryAllocation, cudaErrorUnknown };
@@ -30,7 +31,11 @@ enum cudaMemcpyKind {
     cudaMemcpyDeviceToDevice,
     cudaMemcpyDefault
 };
-enum cudaDeviceAttr { cudaDevAttrMultiProcessorCount };
+enum cudaDeviceAttr {
+    cudaDevAttrMultiProcessorCount,
+    cudaDevAttrMaxSharedMemoryPerMultiprocessor,
+    cudaDevAttrReservedSharedMemoryPerBlock
+};
 enum cudaStreamCaptureMode { cudaStreamCaptureModeThreadLocal };
 inline constexpr unsigned cudaStreamNonBlocking = 1;
 
@@ -47,7 +52,7 @@ struct Graph {
 };
 
 struct State {
-    int processors = 1;
+    int processors = 1, blocks_each = 32, shared_each = 228 * 1024, shared_reserved = 1024;
     std::size_t total_bytes = std::size_t{1} << 30;
     long calls = 0, fail_at = -1;  // the call that fails
     std::map<void*, std::size_t> device_memory;
@@ -142,13 +147,30 @@ inline void __syncthreads(fake_cuda::Where where = fake_cuda::Where::current()) 
 inline void __syncwarp(fake_cuda::Where where = fake_cuda::Where::current()) {
     fake_cuda::wait(fake_cuda::own_warp(), where);
 }
-inline double __shfl_xor_sync(unsigned threads, double value, int distance,
-                              fake_cuda::Where where = fake_cuda::Where::current()) {
+namespace fake_cuda {
+
+// What the threads of a warp show each other, by thread of the block: integers of 32 bits, too.
+inline const double* show(unsigned threads, double value, const Where& where) {
     if (threads != 0xffffffffu) throw std::logic_error("a part of a warp");
-    double* const shown = fake_cuda::block->shown[fake_cuda::own_warp().round() % 2];
+    double* const shown = block->shown[own_warp().round() % 2];
     shown[threadIdx.x] = value;
-    fake_cuda::wait(fake_cuda::own_warp(), where);
-    return shown[threadIdx.x ^ static_cast<unsigned>(distance)];
+    wait(own_warp(), where);
+    return shown;
+}
+
+}  // namespace fake_cuda
+
+template <class T>
+T __shfl_xor_sync(unsigned threads, T value, int distance,
+                  fake_cuda::Where where = fake_cuda::Where::current()) {
+    return static_cast<T>(
+        fake_cuda::show(threads, value, where)[threadIdx.x ^ static_cast<unsigned>(distance)]);
+}
+template <class T>
+T __reduce_min_sync(unsigned threads, T value, fake_cuda::Where where = fake_cuda::Where::current()) {
+    const double* const first =
+        fake_cuda::show(threads, value, where) + threadIdx.x / fake_cuda::warp * fake_cuda::warp;
+    return static_cast<T>(*std::min_element(first, first + fake_cuda::warp));
 }
 
 // ------------------------------------------------------------------ the runtime
@@ -193,9 +215,12 @@ inline cudaError_t cudaSetDevice(int device) {
     fake_cuda::current_device = device;
     return cudaSuccess;
 }
-inline cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr, int) {
+inline cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr which, int) {
     FAKE_CUDA_CALL;
-    *value = fake_cuda::state.processors;
+    const fake_cuda::State& has = fake_cuda::state;
+    *value = which == cudaDevAttrMultiProcessorCount                ? has.processors
+             : which == cudaDevAttrMaxSharedMemoryPerMultiprocessor ? has.shared_each
+                                                                    : has.shared_reserved;
     return cudaSuccess;
 }
 inline cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total) {
@@ -280,6 +305,14 @@ cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(
     fake_cuda::at(config->stream).works.push_back([=] {
         fake_cuda::run(grid, block, [&] { kernel(arguments...); });
     });
+    return cudaSuccess;
+}
+
+template <class... Parameters>
+cudaError_t cudaOccupancyMaxActiveBlocksPerMultiprocessor(int* blocks, void (*)(Parameters...), int,
+                                                          std::size_t) {
+    FAKE_CUDA_CALL;
+    *blocks = fake_cuda::state.blocks_each;
     return cudaSuccess;
 }
 
