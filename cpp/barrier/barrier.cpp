@@ -36,7 +36,7 @@ struct DensePart {
     std::size_t most;
     double least;
 };
-constexpr DensePart slots_dense{192, 1e-3}, chain_dense{64, 0.1}, full_dense{96, 1e-3};
+constexpr DensePart slots_dense{192, 1e-3}, chain_dense{64, 0.1}, full_dense{64, 1e-3};
 constexpr std::size_t full_share = 16;  // regions a site, from which on a map is dense
 constexpr std::size_t all_dense = 32;   // up to here it couples all of them: exact, no iterations
 constexpr double price_tolerance =
