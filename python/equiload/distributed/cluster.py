@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Summary", "Sweep", "sweep"]
 
-BATCH_SECONDS = 0.1  # a task takes the scheduler about a millisecond
+BATCH_SECONDS = 0.3  # a task takes client and scheduler several milliseconds of a core
 QUEUED = 2  # tasks a thread: one in work, one on its way
 
 Recipe: TypeAlias = Callable[[], Problem]
@@ -79,7 +79,7 @@ def sweep(
 ) -> Sweep:
     """Solve scenarios on the workers of a dask.distributed cluster.
 
-    Scenarios travel in batches of about a tenth of a second of work, and each is solved by one
+    Scenarios travel in batches of about a third of a second of work, and each is solved by one
     thread from beginning to end: a cluster should have a worker thread for each core.  What
     problems share (the very same arrays, as after `Problem.replace`) is sent to every worker once.
     Nothing is sent before the results are iterated over, and then only as much ahead of them as
