@@ -147,6 +147,15 @@ def policy(name: str) -> Callable[..., Any]:
     return lambda **given: el.simulate(kind(**given), problem())
 
 
+# What every way to solve takes.
+SETTINGS: dict[str, Any] = {
+    "device": "cpu",
+    "precision": "double",
+    "threads": 1,
+    "time_limit": 5.0,
+    "max_iterations": 50,
+}
+
 # Per call a function and arguments with which it works; every one of them is replaced by junk.
 CALLS: dict[str, tuple[Callable[..., Any], Callable[[], dict[str, Any]]]] = {
     "Problem": (
@@ -210,12 +219,8 @@ CALLS: dict[str, tuple[Callable[..., Any], Callable[[], dict[str, Any]]]] = {
         lambda: {
             "problem": problem(),
             "tol": 1e-3,
-            "device": "cpu",
+            **SETTINGS,
             "method": "auto",
-            "precision": "double",
-            "threads": 1,
-            "time_limit": 5.0,
-            "max_iterations": 50,
             "warm_start": solution(),
             "shift": 0,
             "callback": None,
@@ -300,11 +305,7 @@ CALLS: dict[str, tuple[Callable[..., Any], Callable[[], dict[str, Any]]]] = {
     "solve_batch, set": (
         lambda **given: el.solve_batch([problem()], tol=1e-3, **given),
         lambda: {
-            "device": "cpu",
-            "precision": "double",
-            "threads": 1,
-            "time_limit": 5.0,
-            "max_iterations": 50,
+            **SETTINGS,
             "warm_start": solution(),
             "on_interrupt": "raise",
         },
@@ -312,11 +313,7 @@ CALLS: dict[str, tuple[Callable[..., Any], Callable[[], dict[str, Any]]]] = {
     "frontier, set": (
         lambda **given: el.frontier(problem(), {"carbon": [1.0]}, tol=1e-3, **given),
         lambda: {
-            "device": "cpu",
-            "precision": "double",
-            "threads": 1,
-            "time_limit": 5.0,
-            "max_iterations": 50,
+            **SETTINGS,
             "on_interrupt": "raise",
         },
     ),

@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .._account import SlotAccounts
-from .._arrays import FloatArray, require_a
+from .._arrays import FloatArray, require_a, require_function
 from ..choices import Status
 from ..errors import InputError
 from ..problem import Problem
 from ..slots import Slot, Static
 from .dispatch import Dispatch, Dispatcher
-from .forecast import WEEK, Forecast, Persistence
+from .forecast import WEEK, Forecast, Persistence, believed
 from .history import pack_slots, read_past, unpack_slots
 from .switching import drawn_towards, read_switching
 
@@ -103,9 +103,8 @@ class Policy(abc.ABC):
             raise InputError(f"static is a {kind}; it must be the result of Problem.static()")
         self.static = static
         self.switching = read_switching(switching, static.network, static.site_names)
+        require_function("forecast", forecast, "forecast")
         self._later: Forecast = Persistence() if forecast is None else forecast
-        if not callable(self._later):
-            raise InputError(f"forecast is a {type(forecast).__name__}; it must be a forecast")
         self._dispatch = Dispatcher(static, self._arc_cost())
         self._before = read_past(static, past)[-WEEK:] if self._dispatch.delays else []
         self._accounts = SlotAccounts(static)
@@ -272,4 +271,5 @@ class Policy(abc.ABC):
         if not delays:
             return []
         seen = [*self._seen[1 - WEEK :], slot]
-        return [price(one) for one in self._later(self.slot, seen, delays)[:delays]]
+        told = believed("forecast", self._later, self.slot, seen, delays)
+        return [price(one) for one in told[:delays]]
